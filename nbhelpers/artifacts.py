@@ -79,9 +79,13 @@ def read_json(path: Path) -> Any:
     except IsADirectoryError:
         raise BadInput(f"{path}: is a folder; name the JSON file in it") from None
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: is not a text file in UTF-8 ({error.reason} at byte {error.start})") from None
+        raise BadInput(
+            f"{path}: is not a text file in UTF-8 ({error.reason} at byte {error.start})"
+        ) from None
     except json.JSONDecodeError as error:
-        raise BadInput(f"{path}: is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+        raise BadInput(
+            f"{path}: is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        ) from None
 
 
 def append_record(path: Path, record: Any) -> None:

@@ -11,7 +11,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 def shared_data() -> Path:
     """The folder of real data nobody here wrote; tests that need it skip, saying so, where it is missing."""
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"needs the real data folder ../shared/data beside the project ({SHARED_DATA.name} is not there)")
+        pytest.skip("needs the real data in ../shared/data, beside the project; the folder is not there")
     return SHARED_DATA
 
 
