@@ -1,0 +1,23 @@
+"""Pictures of the house: detections on images, grids, curves, and figures that stay small on disk.
+
+matplotlib, supervision and OpenCV are imported by the functions that need them: this import is quick.
+"""
+
+from nbhelpers.plots.charts import bars, curve, grid, style
+from nbhelpers.plots.detections import draw_detections
+from nbhelpers.plots.encode import encode_figure, inline, save_figure
+from nbhelpers.plots.palette import PALETTE, class_color, text_color
+
+__all__ = [
+    "PALETTE",
+    "class_color",
+    "text_color",
+    "draw_detections",
+    "grid",
+    "curve",
+    "bars",
+    "style",
+    "save_figure",
+    "encode_figure",
+    "inline",
+]
