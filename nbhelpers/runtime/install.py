@@ -75,3 +75,7 @@ def install_missing() -> InstallPlan:
     for line in plan.left_alone:
         print(f"left as it is, restart with a newer image if something fails: {line}")
     return plan
+
+
+if __name__ == "__main__":
+    install_missing()

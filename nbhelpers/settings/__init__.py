@@ -1,0 +1,17 @@
+"""Settings of every phase: YAML profiles that extend one another, merged, substituted and checked by pydantic."""
+
+from nbhelpers.settings.load import SECTIONS, Settings, load_settings
+from nbhelpers.settings.sections import DataSection, DistillSection, ExportSection, MemorySection, Section
+from nbhelpers.settings.sources import profile_names
+
+__all__ = [
+    "SECTIONS",
+    "DataSection",
+    "DistillSection",
+    "ExportSection",
+    "MemorySection",
+    "Section",
+    "Settings",
+    "load_settings",
+    "profile_names",
+]

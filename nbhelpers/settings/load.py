@@ -1,0 +1,111 @@
+"""Load a profile with everything laid over it, checked section by section."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbhelpers.artifacts import plain
+from nbhelpers.errors import BadInput
+from nbhelpers.runtime.profile import choose_profile
+from nbhelpers.settings.checks import check_names, check_section, source_of
+from nbhelpers.settings.sections import DataSection, DistillSection, ExportSection, MemorySection, Section
+from nbhelpers.settings.sources import Layer, closest, file_layer, override_layers, profile_layers
+
+SECTIONS: dict[str, type[Section]] = {
+    "memory": MemorySection,
+    "data": DataSection,
+    "distill": DistillSection,
+    "export": ExportSection,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every phase's checked settings, the profile they come from and why it was taken."""
+
+    profile: str
+    reason: str
+    memory: MemorySection
+    data: DataSection
+    distill: DistillSection
+    export: ExportSection
+
+    def section(self, phase: str) -> Section:
+        """The section of one phase.
+
+        Raises:
+            BadInput: there is no such phase; names the known ones.
+        """
+        if phase not in SECTIONS:
+            known = ", ".join(SECTIONS)
+            raise BadInput(
+                f"phase {phase!r}: there is no such phase{closest(phase, SECTIONS)}; known: {known}"
+            )
+        section: Section = getattr(self, phase)
+        return section
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sections as plain values."""
+        return {phase: plain(self.section(phase)) for phase in SECTIONS}
+
+    def to_yaml(self) -> str:
+        """The sections as YAML that `load_settings(profile=path)` reads back to the same values."""
+        import yaml
+
+        head = f"# profile: {self.profile} ({self.reason})\n"
+        return head + str(yaml.safe_dump(_escaped(self.to_dict()), sort_keys=False, allow_unicode=True))
+
+
+def load_settings(profile: str = "auto", overrides: Sequence[str] = (), file: Path | None = None) -> Settings:
+    """Load settings: profile files, then `file`, then `overrides`; later ones win key by key.
+
+    Args:
+        profile: `auto` (chosen by the machine), a built-in name (`cpu`, `t4`, `rtx3090`) or the path of a YAML file,
+            which may say `extends: cpu`. `${oc.env:NAME,default}` takes a value from the environment.
+        overrides: such as `distill.epochs=3`; the value is read as YAML.
+        file: a YAML file with some sections and keys, laid over the profile.
+
+    Raises:
+        BadInput: an unknown profile, section or key, or a value of the wrong type or out of range; names the file or
+            override, the key, the value and what is allowed.
+    """
+    name, reason = _chosen(str(profile))
+    layers = profile_layers(name)
+    layers += [file_layer(Path(file))] if file is not None else []
+    layers += override_layers(overrides)
+    check_names(layers, SECTIONS)
+    values = _merged(layers)
+    sections: dict[str, Any] = {
+        phase: check_section(phase, values.get(phase) or {}, model, layers)
+        for phase, model in SECTIONS.items()
+    }
+    return Settings(profile=name, reason=reason, **sections)
+
+
+def _chosen(profile: str) -> tuple[str, str]:
+    if profile == "auto":
+        choice = choose_profile()
+        return choice.value, choice.reason
+    return profile, "it was asked for"
+
+
+def _merged(layers: Sequence[Layer]) -> dict[str, Any]:
+    """Deep merge, key by key, then environment substitution."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    filled = [{phase: keys for phase, keys in layer.content.items() if keys is not None} for layer in layers]
+    merged = OmegaConf.merge(*map(OmegaConf.create, filled))
+    try:
+        return OmegaConf.to_container(merged, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        key = error.full_key or ""
+        raise BadInput(f"{source_of(key, layers)}: {key}: {str(error).splitlines()[0]}") from error
+
+
+def _escaped(value: Any) -> Any:
+    r"""Write `${` as `\${`, so that reading the file back substitutes nothing."""
+    if isinstance(value, dict):
+        return {key: _escaped(item) for key, item in value.items()}
+    return value.replace("${", r"\${") if isinstance(value, str) else value
