@@ -31,7 +31,7 @@ class DataSection(Section):
 
 
 class DistillSection(Section):
-    """Notebook 08: the student and its training."""
+    """Notebook 08: the student and its training. `auto` values follow the rule in `nbhelpers.distill.auto`."""
 
     student: Literal["auto", "yolov8", "yolov8_seg", "fastsam"] = "auto"
     size: Literal["n", "s", "m", "l", "x"] = "n"
@@ -39,8 +39,14 @@ class DistillSection(Section):
     epochs: int | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
     max_minutes: float = Field(15.0, gt=0, description="training stops cleanly after this many minutes")
-    patience: int = Field(50, ge=0, description="epochs without improvement before stopping")
+    patience: int = Field(50, ge=0, description="epochs without improvement before stopping; 0 never stops")
     seed: int = Field(0, ge=0)
+    budget_megapixels: float = Field(250.0, gt=0, description="image area seen in all when epochs is auto")
+    min_steps: int = Field(600, ge=1, description="optimiser steps that an auto batch leaves at least")
+    validations: int = Field(25, ge=1, description="validations in a whole training, spread evenly")
+    learning_rate: float = Field(0.002, gt=0, lt=1, description="AdamW, at the end of the warm-up")
+    warmup: float = Field(0.05, ge=0, le=0.5, description="share of the epochs with rising learning rate")
+    close_mosaic: float = Field(0.2, ge=0, le=1, description="share of the last epochs without mosaics")
 
 
 class ExportSection(Section):
