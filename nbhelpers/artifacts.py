@@ -4,9 +4,10 @@ import hashlib
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,19 @@ from nbhelpers.errors import BadInput
 
 
 def write_atomic(path: Path, content: bytes | str) -> Path:
-    """Write a whole file or nothing: a temporary file in the same folder, synced, then renamed over `path`."""
+    """Write a whole file or nothing: a temporary file in the same folder, synced, then renamed to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not `tempfile`: its files are private to the user, and results are meant to be read by others too.
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files private to the user; results are meant to be read by others too.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path
 
@@ -39,20 +37,30 @@ def plain(value: Any) -> Any:
 
     Non-finite floats become `None`: NaN is not JSON, and readers in other languages refuse it.
     """
-    if hasattr(value, "model_dump"):
-        return plain(value.model_dump())
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):  # numpy arrays and scalars, without importing numpy here
-        return plain(value.tolist())
+    if value is None or isinstance(value, str | int):  # the commonest first: large sets hold millions
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):  # in an order that is the same in every process
+        return sorted((plain(item) for item in value), key=repr)
+    return _plain_object(value)
+
+
+def _plain_object(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, type):
+        return str(value)
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump())
+    if is_dataclass(value):
+        return plain({item.name: getattr(value, item.name) for item in fields(value)})
+    if hasattr(value, "tolist"):  # numpy arrays and scalars, without importing numpy here
+        return plain(value.tolist())
     return str(value)
 
 
@@ -86,10 +94,14 @@ def read_json(path: Path) -> Any:
         raise BadInput(
             f"{path}: is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         ) from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or brackets without end
+        raise BadInput(f"{path}: is JSON that cannot be used: {error}") from None
 
 
 def append_record(path: Path, record: Any) -> None:
-    """Append one line to a JSON-lines file in a single write, so that a kill leaves whole lines or a cut last one."""
+    """Append one line to a JSON-lines file in one write: a kill leaves whole lines or a cut last one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     line = (to_json(record, indent=None) + "\n").encode()
     with path.open("ab+") as file:

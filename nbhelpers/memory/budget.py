@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from nbhelpers.errors import BadInput, Unavailable
-from nbhelpers.runtime.hardware import GIB, gpu_status, ram
+from nbhelpers.errors import BadInput
+from nbhelpers.runtime.hardware import GIB, gpu_of, ram
 from nbhelpers.runtime.tables import size_text
 
 
@@ -56,8 +56,5 @@ def _free(device: str) -> tuple[int, str]:
             memory.available_bytes,
             "the control group" if "control group" in memory.reason else "the machine",
         )
-    boards, note = gpu_status()
-    index = int(device.partition(":")[2] or 0)
-    if index >= len(boards):
-        raise Unavailable(f"device {device}: {note}; use cpu")
-    return boards[index].free_bytes, boards[index].name
+    board = gpu_of(device)
+    return board.free_bytes, board.name

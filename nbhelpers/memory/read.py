@@ -43,7 +43,7 @@ def read_memory(*, children: bool = False) -> MemoryNow:
     """Read memory now.
 
     Args:
-        children: count child processes (data-loader workers) too. Pages they share are then counted more than once.
+        children: count child processes (data-loader workers) too; shared pages then count more than once.
     """
     boards, note = gpu_status()
     return MemoryNow(process_bytes(children=children), ram(), boards, note)

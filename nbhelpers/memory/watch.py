@@ -14,7 +14,9 @@ _MOST_POINTS = 4096
 
 
 def watch(interval_s: float = 0.1, *, children: bool = False) -> "Watch":
-    """Sample this process's resident memory in a thread: `with watch() as seen: ...`, then `seen.peak_bytes`.
+    """Sample resident memory in a thread while a block runs.
+
+    `with watch(0.1) as seen: train()`, then `seen.peak_bytes` and `seen.curve`.
 
     Args:
         interval_s: seconds between two samples (above 0).
@@ -33,13 +35,13 @@ class Watch:
 
     Attributes:
         start_bytes: resident memory when the block began.
-        peak_bytes: the highest reading. On Linux and macOS it also knows a new high-water mark of this process that
-            fell between two samples; a peak below an earlier one can still be missed if it was shorter than the
-            interval, or if C code held the interpreter's lock.
+        peak_bytes: the highest reading. On Linux and macOS a new high-water mark of this process counts even
+            if it fell between two samples. Not covered: a peak below an earlier one that was shorter than the
+            interval or came while C code held the interpreter's lock.
         end_bytes: the last reading, taken when the block ended, also by an error.
         seconds: how long the block took.
         curve: (seconds since the start, bytes), first and last reading included.
-        gpu_peak_bytes: peak of torch's allocations over all GPUs during the block, by GPU number; empty without CUDA.
+        gpu_peak_bytes: peak of torch's allocations during the block by GPU number; empty without CUDA.
     """
 
     def __init__(self, interval_s: float = 0.1, children: bool = False) -> None:
@@ -91,7 +93,7 @@ class Watch:
 
 
 def _halved(curve: list[tuple[float, int]]) -> list[tuple[float, int]]:
-    """Of each two points keep the higher one; the first and the last stay, so that peak, start and end survive."""
+    """Of each two points keep the higher one; the first and the last stay, so start, peak and end survive."""
     inner = curve[1:-1]
     kept = [max(inner[i : i + 2], key=lambda point: point[1]) for i in range(0, len(inner), 2)]
     return [curve[0], *kept, curve[-1]]

@@ -1,4 +1,4 @@
-"""The machine under us: where we run, what it has, which device, dtype and profile suit it, seeds, logs, progress.
+"""The machine under us: where we run, what it has, which device and profile suit it, seeds, logs, progress.
 
 Functions that decide return the value together with the reason. Importing this package loads nothing heavy.
 """
@@ -6,7 +6,7 @@ Functions that decide return the value together with the reason. Importing this 
 from nbhelpers.runtime.banner import banner
 from nbhelpers.runtime.choice import Choice
 from nbhelpers.runtime.doctor import Doctor, Row, doctor
-from nbhelpers.runtime.hardware import GIB, Gpu, Ram, gpu_status, gpus, ram
+from nbhelpers.runtime.hardware import GIB, Gpu, Ram, gpu_of, gpu_status, gpus, ram
 from nbhelpers.runtime.logs import setup_logging
 from nbhelpers.runtime.place import Disk, Place, disk, headless, use_model_cache, where
 from nbhelpers.runtime.precision import CudaDevice, choose_device, choose_dtype, cuda_devices
@@ -37,6 +37,7 @@ __all__ = [
     "cuda_devices",
     "disk",
     "doctor",
+    "gpu_of",
     "gpu_status",
     "gpus",
     "headless",

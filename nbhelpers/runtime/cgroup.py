@@ -12,27 +12,30 @@ _NO_LIMIT = 1 << 60
 
 @dataclass(frozen=True)
 class CgroupLimit:
-    """The tightest limit that applies.
+    """What a group, or the tightest of several, still allows.
 
     Attributes:
         limit_bytes: how much the group may use.
-        used_bytes: what it uses now without file cache that the kernel can drop (`inactive_file`).
+        left_bytes: what is left of it; file cache the kernel can drop (`inactive_file`) counts as left.
         version: 1 or 2.
     """
 
     limit_bytes: int
-    used_bytes: int
+    left_bytes: int
     version: int
 
 
 def memory_limit(root: Path = Path("/")) -> CgroupLimit | None:
-    """The tightest limit on this process over its group and all parents, or None where there is none.
+    """The tightest limit and the least left, over this process's group and all its parents; None without any.
 
     Args:
         root: the file system's root; another folder in tests.
     """
     found = [limit for folder, version in _groups(root) if (limit := _read(folder, version)) is not None]
-    return min(found, key=lambda limit: limit.limit_bytes - limit.used_bytes, default=None)
+    if not found:
+        return None
+    tightest = min(found, key=lambda limit: limit.limit_bytes)
+    return CgroupLimit(tightest.limit_bytes, min(limit.left_bytes for limit in found), tightest.version)
 
 
 def _groups(root: Path) -> list[tuple[Path, int]]:
@@ -70,7 +73,7 @@ def _read(folder: Path, version: int) -> CgroupLimit | None:
     if limit is None or limit >= _NO_LIMIT:
         return None
     cache = _droppable(folder / "memory.stat", "inactive_file" if version == 2 else "total_inactive_file")
-    return CgroupLimit(limit, max(0, (usage or 0) - cache), version)
+    return CgroupLimit(limit, max(0, limit - max(0, (usage or 0) - cache)), version)
 
 
 def _number(file: Path) -> int | None:

@@ -14,7 +14,7 @@ from nbhelpers.runtime.tables import size_text, text_table
 from nbhelpers.runtime.versions import VersionCheck, check_versions
 
 Mark = Literal["[OK]", "[FAIL]"]
-# What the smallest profile needs: measured peaks stay below 4 GiB; runs, figures and engines below 2 GiB.
+# Floors for the `cpu` profile, with room to spare; below them a phase may still run, but may also be killed.
 _NEEDS_RAM, _NEEDS_DISK = 4 * GIB, 2 * GIB
 
 

@@ -1,9 +1,11 @@
-"""What the machine has: GPUs through NVML (torch is not needed) and RAM with the limits put on this process."""
+"""What the machine has: GPUs through NVML (without torch) and RAM with the limits put on this process."""
 
 import os
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import Any
 
+from nbhelpers.errors import Unavailable
 from nbhelpers.runtime.cgroup import CgroupLimit, memory_limit
 
 GIB = 1 << 30
@@ -14,8 +16,8 @@ class Gpu:
     """One NVIDIA GPU that CUDA may use.
 
     Attributes:
-        index: its number among the visible ones in PCI order; CUDA's own number when `CUDA_DEVICE_ORDER=PCI_BUS_ID`
-            or all GPUs are alike.
+        index: its number among the visible ones in PCI order. CUDA counts the same way when all GPUs are
+            alike or `CUDA_DEVICE_ORDER=PCI_BUS_ID` is set.
         name: the maker's name, such as `Tesla T4`.
         capability: compute capability (major, minor).
         total_bytes: memory of the board.
@@ -55,7 +57,7 @@ def gpus() -> list[Gpu]:
 def gpu_status() -> tuple[list[Gpu], str]:
     """The visible NVIDIA GPUs and one sentence: what was found, or why nothing was.
 
-    Honours `CUDA_VISIBLE_DEVICES`. Not covered: MIG slices (the whole board is shown) and GPUs of other makers.
+    Honours `CUDA_VISIBLE_DEVICES`. Not covered: MIG slices (the whole board is shown), other makers.
     """
     try:
         import pynvml
@@ -73,6 +75,28 @@ def gpu_status() -> tuple[list[Gpu], str]:
         return [], f"the NVIDIA driver answers with an error ({error})"
     finally:
         pynvml.nvmlShutdown()
+
+
+def gpu_of(device: str) -> Gpu:
+    """What NVML says about the GPU that torch calls `device`.
+
+    torch may count another way (fastest first); where it is loaded and there are several boards, their
+    identifiers are compared.
+
+    Args:
+        device: `cuda` or `cuda:N`.
+
+    Raises:
+        Unavailable: there is no such GPU; says why.
+    """
+    boards, status = gpu_status()
+    index = int(device.partition(":")[2] or 0)
+    if "torch" in sys.modules and len(boards) > 1 and index < len(boards):
+        uuid = f"GPU-{sys.modules['torch'].cuda.get_device_properties(index).uuid}"
+        index = next((board.index for board in boards if board.uuid == uuid), index)
+    if index >= len(boards):
+        raise Unavailable(f"device {device}: {status}; use cpu")
+    return boards[index]
 
 
 def _boards(nvml: Any) -> list[Gpu]:
@@ -96,7 +120,7 @@ def _board(nvml: Any, index: int, driver: str) -> Gpu:
 
 
 def _visible(boards: list[Gpu], wanted: str | None) -> tuple[list[Gpu], str]:
-    """Keep and renumber what `CUDA_VISIBLE_DEVICES` shows; as in CUDA, the first unknown entry ends the list."""
+    """Keep and renumber what `CUDA_VISIBLE_DEVICES` shows; an unknown entry ends the list, as in CUDA."""
     if wanted is None:
         return boards, f"{len(boards)} NVIDIA GPU(s) found" if boards else "the driver reports no NVIDIA GPU"
     shown: list[Gpu] = []
@@ -109,10 +133,7 @@ def _visible(boards: list[Gpu], wanted: str | None) -> tuple[list[Gpu], str]:
         if len(match) != 1:
             break
         shown += match
-    numbered = [
-        Gpu(i, g.name, g.capability, g.total_bytes, g.free_bytes, g.driver, g.uuid)
-        for i, g in enumerate(shown)
-    ]
+    numbered = [replace(gpu, index=index) for index, gpu in enumerate(shown)]
     return numbered, f"CUDA_VISIBLE_DEVICES={wanted!r} shows {len(numbered)} of {len(boards)} NVIDIA GPU(s)"
 
 
@@ -127,9 +148,8 @@ def ram() -> Ram:
 def _bounded(total: int, available: int, limit: CgroupLimit | None) -> Ram:
     if limit is None or limit.limit_bytes >= total:
         return Ram(total, available, "the machine's memory; no tighter limit is set on this process")
-    left = max(0, limit.limit_bytes - limit.used_bytes)
     reason = (
         f"a control group (version {limit.version}) limits this process to {limit.limit_bytes / GIB:.1f} GiB "
         f"of the machine's {total / GIB:.1f} GiB"
     )
-    return Ram(limit.limit_bytes, min(available, left), reason)
+    return Ram(limit.limit_bytes, min(available, limit.left_bytes), reason)

@@ -29,7 +29,7 @@ class _Console(logging.Handler):
 def setup_logging(folder: Path | None = None, level: str = "INFO") -> Path | None:
     """Log `nbhelpers.*` to standard error and, with a folder, to `folder/nbhelpers.log`; may be called again.
 
-    The file keeps everything from DEBUG up, in at most four files of 5 MB. Other libraries' loggers are left alone.
+    The file keeps everything from DEBUG up, in at most four files of 5 MB. Other loggers are left alone.
 
     Args:
         folder: where the file goes; None logs to the console only.

@@ -98,7 +98,7 @@ def disk(path: Path) -> Disk:
 
 
 def use_model_cache(place: Place | None = None) -> Path:
-    """Point Hugging Face libraries at the place's cache unless `HF_HOME` says otherwise; call before importing them."""
+    """Point Hugging Face libraries at the place's cache, unless `HF_HOME` is set; call before import."""
     place = place or where()
     os.environ.setdefault("HF_HOME", str(place.model_cache))
     return Path(os.environ["HF_HOME"])

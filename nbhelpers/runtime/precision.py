@@ -24,7 +24,7 @@ class CudaDevice:
 def choose_device(wanted: str = "auto") -> Choice:
     """Choose `cpu` or `cuda:N`.
 
-    torch is imported only where NVML sees a GPU. `auto` takes the GPU with the most memory that torch has kernels for.
+    torch is imported only where NVML sees a GPU. `auto` takes the largest GPU that torch has kernels for.
 
     Args:
         wanted: `auto`, `cpu`, `cuda`, `cuda:N` or just `N`.
@@ -115,7 +115,7 @@ def has_kernels(capability: tuple[int, int], arch_list: list[str]) -> bool:
 def choose_dtype(device: str, wanted: str = "auto", capability: tuple[int, int] | None = None) -> Choice:
     """Choose `float32`, `float16` or `bfloat16` for a device.
 
-    `torch.cuda.is_bf16_supported()` is not asked: it says yes on a T4 (7.5), which only emulates it (pytorch#148322).
+    `torch.cuda.is_bf16_supported()` is not asked: it is true on a T4 (7.5) by emulation (pytorch#148322).
 
     Args:
         device: `cpu` or `cuda:N`.

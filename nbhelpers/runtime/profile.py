@@ -3,7 +3,7 @@
 from nbhelpers.runtime.choice import Choice
 from nbhelpers.runtime.hardware import GIB, Gpu, gpu_status
 
-# Boards report a little less than their name says: a 16 GB T4 has 15.0 GiB (14.6 with ECC), a 24 GB A10 22.5 GiB.
+# Boards report a little less than their name says: a 16 GB T4 about 15 GiB, a 24 GB L4 about 22.5 GiB.
 _LARGE_BYTES, _SMALL_BYTES = 20 * GIB, 14 * GIB
 # The torch builds we pin are CUDA 13 builds, which have no kernels below Turing (P100, V100).
 _OLDEST = (7, 5)

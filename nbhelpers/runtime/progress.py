@@ -1,14 +1,38 @@
-"""One progress helper: a bar for people, a line every few seconds when nobody watches, nothing when it is short."""
+"""One progress helper: a bar for people, a line every few seconds when nobody watches, nothing when short."""
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, overload
 
 from nbhelpers.runtime.place import headless
 
 T = TypeVar("T")
+
+
+@overload
+def progress(
+    items: None = None,
+    *,
+    total: int | None = None,
+    label: str = "",
+    unit: str = "it",
+    every_s: float = 5.0,
+    quiet_s: float = 2.0,
+) -> "Progress[Any]": ...
+
+
+@overload
+def progress(
+    items: Iterable[T],
+    *,
+    total: int | None = None,
+    label: str = "",
+    unit: str = "it",
+    every_s: float = 5.0,
+    quiet_s: float = 2.0,
+) -> "Progress[T]": ...
 
 
 def progress(
@@ -33,7 +57,7 @@ def progress(
         every_s: seconds between two lines when headless.
         quiet_s: seconds during which nothing is shown.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     bar = _Lines(total, label, unit, every_s, quiet_s) if headless() else _tqdm(total, label, unit, quiet_s)
     return Progress(items, bar)

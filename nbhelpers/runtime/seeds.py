@@ -10,11 +10,11 @@ from nbhelpers.errors import BadInput
 def seed_everything(seed: int, *, deterministic: bool = False) -> None:
     """Seed Python, numpy and, where it is already imported, torch on the CPU and all GPUs.
 
-    Sets `PYTHONHASHSEED` for child processes and, unless it is set, `CUBLAS_WORKSPACE_CONFIG`, which CUDA reads when
-    its first context is made. Not covered: the hash seed of this process; torch when it is imported *after* this call
-    (call again); generators made with their own seed (`numpy.random.default_rng()`); the order in which threads and
-    data-loader workers finish; GPU kernels that add in no fixed order, unless `deterministic`; equality between
-    different machines, library versions or thread counts.
+    Sets `PYTHONHASHSEED` for child processes and, unless it is set, `CUBLAS_WORKSPACE_CONFIG`, which cuBLAS
+    reads when it starts. Not covered: the hash seed of this process; torch imported *after* this call (call
+    again); generators made elsewhere (`numpy.random.default_rng()`); the order in which threads and
+    data-loader workers finish; GPU kernels that add in no fixed order, unless `deterministic`; equality
+    between machines, library versions or thread counts.
 
     Args:
         seed: 0 to 2**32 - 1, the range numpy takes.

@@ -6,10 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
-
 PACKAGE = "nbhelpers"
 _MODULES = {"pillow": "PIL", "nvidia-ml-py": "pynvml", "faster-coco-eval": "faster_coco_eval"}
 
@@ -60,16 +56,19 @@ def check_versions(extras: Sequence[str] = ("gpu", "tensorrt", "cluster")) -> li
 
 def _requirements(lines: Sequence[str], extras: Sequence[str]) -> Iterator[tuple[str, str, bool]]:
     """Name, range and whether it is optional, for what applies to this interpreter and system."""
+    from packaging.requirements import Requirement
+
     for requirement in map(Requirement, lines):
         core = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
         if core or (
             requirement.marker and any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
         ):
-            yield requirement.name, _in_order(requirement.specifier), not core
+            yield requirement.name, _in_order(str(requirement.specifier)), not core
 
 
-def _in_order(specifier: SpecifierSet) -> str:
-    return ",".join(sorted(map(str, specifier), key=lambda text: text.startswith("<")))
+def _in_order(wanted: str) -> str:
+    """Lower bounds first, as people write them; packaging keeps no order."""
+    return ",".join(sorted(wanted.split(","), key=lambda bound: bound.startswith("<")))
 
 
 def _both(name: str) -> tuple[str | None, str | None]:
@@ -87,6 +86,8 @@ def _loaded(name: str) -> str | None:
 
 
 def _verdict(name: str, wanted: str, installed: str | None, loaded: str | None) -> VersionCheck:
+    from packaging.specifiers import SpecifierSet
+
     if installed is None:
         return VersionCheck(
             name, wanted, None, loaded, False, f'not installed; run pip install "{name}{wanted}"'
@@ -102,6 +103,8 @@ def _verdict(name: str, wanted: str, installed: str | None, loaded: str | None) 
 
 def _differ(installed: str, loaded: str) -> bool:
     """Compare without local parts: `2.14.1+cu130` is the release `2.14.1`."""
+    from packaging.version import InvalidVersion, Version
+
     try:
         return Version(installed).public != Version(loaded).public
     except InvalidVersion:

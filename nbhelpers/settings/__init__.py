@@ -1,4 +1,4 @@
-"""Settings of every phase: YAML profiles that extend one another, merged, substituted and checked by pydantic."""
+"""Settings of every phase: YAML profiles that extend each other, merged, substituted, checked by pydantic."""
 
 from nbhelpers.settings.load import SECTIONS, Settings, load_settings
 from nbhelpers.settings.sections import DataSection, DistillSection, ExportSection, MemorySection, Section

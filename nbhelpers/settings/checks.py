@@ -1,4 +1,4 @@
-"""Turn merged settings into checked sections; every complaint names its source, the key and what is allowed."""
+"""Turn merged settings into checked sections; a complaint names its source, the key and what is allowed."""
 
 import re
 from collections.abc import Sequence
@@ -80,15 +80,27 @@ def _complaint(phase: str, key: str, value: Any, wanted: str, layers: Sequence[L
         return f"{layers[-1].name}: section {phase}: {wanted}"
     hint = closest(value, re.findall(r"'([^']+)'", wanted)) if isinstance(value, str) else ""
     shown = "missing" if value is None else repr(value)
-    return f"{source_of(f'{phase}.{key}', layers)}: {phase}.{key} is {shown}{hint}; allowed: {wanted}"
+    source, raw = _set_by(phase, key, layers)
+    if (
+        isinstance(raw, str) and "${" in raw
+    ):  # the file does not hold the value itself: say where it came from
+        shown += f" (from {raw})"
+    return f"{source}: {phase}.{key} is {shown}{hint}; allowed: {wanted}"
 
 
 def source_of(full_key: str, layers: Sequence[Layer]) -> str:
     """The last layer that sets `phase.key`: that is the one whose value counts."""
-    phase, key = (full_key.split(".") + [""])[:2]
-    return next(
-        (layer.name for layer in reversed(layers) if key in (layer.content.get(phase) or {})), "settings"
-    )
+    phase, key = [*full_key.split("."), ""][:2]
+    return _set_by(phase, key, layers)[0]
+
+
+def _set_by(phase: str, key: str, layers: Sequence[Layer]) -> tuple[str, Any]:
+    """The last layer that sets a key, and the value as written there."""
+    for layer in reversed(layers):
+        section = layer.content.get(phase) or {}
+        if key in section:
+            return layer.name, section[key]
+    return "settings", None
 
 
 def describe(field: FieldInfo) -> str:

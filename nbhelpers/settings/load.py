@@ -57,18 +57,21 @@ class Settings:
         return head + str(yaml.safe_dump(_escaped(self.to_dict()), sort_keys=False, allow_unicode=True))
 
 
-def load_settings(profile: str = "auto", overrides: Sequence[str] = (), file: Path | None = None) -> Settings:
+def load_settings(
+    profile: str | Path = "auto", overrides: Sequence[str] = (), file: Path | None = None
+) -> Settings:
     """Load settings: profile files, then `file`, then `overrides`; later ones win key by key.
 
     Args:
-        profile: `auto` (chosen by the machine), a built-in name (`cpu`, `t4`, `rtx3090`) or the path of a YAML file,
-            which may say `extends: cpu`. `${oc.env:NAME,default}` takes a value from the environment.
+        profile: `auto` (chosen by the machine), a built-in name (`cpu`, `t4`, `rtx3090`) or the path of a
+            YAML file, which may say `extends: cpu`. `${oc.env:NAME,default}` takes a value from the
+            environment.
         overrides: such as `distill.epochs=3`; the value is read as YAML.
         file: a YAML file with some sections and keys, laid over the profile.
 
     Raises:
-        BadInput: an unknown profile, section or key, or a value of the wrong type or out of range; names the file or
-            override, the key, the value and what is allowed.
+        BadInput: an unknown profile, section or key, or a value of the wrong type or out of range; names the
+            file or override, the key, the value and what is allowed.
     """
     name, reason = _chosen(str(profile))
     layers = profile_layers(name)

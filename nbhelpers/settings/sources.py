@@ -1,4 +1,4 @@
-"""Where settings come from: profile files with `extends`, a user's overlay file and `phase.key=value` overrides."""
+"""Where settings come from: profiles with `extends`, a user's overlay file, `phase.key=value` overrides."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -104,7 +104,8 @@ def parse(text: str, name: str) -> dict[str, Any]:
 def _plain(content: Any) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
-    return {str(key): value for key, value in OmegaConf.to_container(content, resolve=False).items()}
+    values: Any = OmegaConf.to_container(content, resolve=False)
+    return {str(key): value for key, value in values.items()}
 
 
 def closest(word: str, known: Iterable[str]) -> str:
