@@ -68,7 +68,9 @@ def _epochs(images: int, size: int, settings: "DistillSection", reasons: dict[st
         return int(settings.epochs)
     megapixels = images * size * size / 1e6
     epochs = min(max(round(settings.budget_megapixels / megapixels), 10), 300)
-    reasons["epochs"] = f"{settings.budget_megapixels:.0f} megapixels at {megapixels:.2f} per epoch, within 10..300"
+    reasons["epochs"] = (
+        f"{settings.budget_megapixels:.0f} megapixels at {megapixels:.2f} per epoch, within 10..300"
+    )
     return epochs
 
 

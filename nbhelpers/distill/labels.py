@@ -85,7 +85,9 @@ def _write_part(coco: "CocoSet", folder: Path, name: str, task: str, class_agnos
     for number, image in enumerate(coco.images):
         source = coco.image_path(image["id"])
         if source.suffix.lower() not in _SUFFIXES:
-            raise BadInput(f"{source}: cannot be trained on as {source.suffix}; prepare the set first (notebook 02)")
+            raise BadInput(
+                f"{source}: cannot be trained on as {source.suffix}; prepare the set first (notebook 02)"
+            )
         _link(source, images / f"{number:07d}{source.suffix.lower()}")
         rows = list(_rows(coco, image, task, class_agnostic, counts))
         (labels / f"{number:07d}.txt").write_text("".join(rows), encoding="ascii")

@@ -177,7 +177,9 @@ class _Steered:
         """Stop with a sentence instead of replaying the same numbers."""
         loss = cast(Any, self).loss
         if loss is not None and not bool(torch.isfinite(loss).all()):
-            raise CheckFailed(f"the training loss became NaN in epoch {epoch + 1}; lower distill.learning_rate")
+            raise CheckFailed(
+                f"the training loss became NaN in epoch {epoch + 1}; lower distill.learning_rate"
+            )
         return False
 
 

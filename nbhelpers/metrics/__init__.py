@@ -1,0 +1,22 @@
+"""Measures the rooms share: detection quality with its uncertainty, overlaps, latency. Light to import."""
+
+from nbhelpers.metrics.bootstrap import Interval, ap_interval
+from nbhelpers.metrics.detection import STAT_NAMES, Curve, DetectionScores, evaluate_coco
+from nbhelpers.metrics.overlaps import box_iou, mask_iou
+from nbhelpers.metrics.results import predict_results, to_coco_results
+from nbhelpers.metrics.speed import Latency, time_calls
+
+__all__ = [
+    "evaluate_coco",
+    "DetectionScores",
+    "Curve",
+    "STAT_NAMES",
+    "ap_interval",
+    "Interval",
+    "box_iou",
+    "mask_iou",
+    "to_coco_results",
+    "predict_results",
+    "time_calls",
+    "Latency",
+]
