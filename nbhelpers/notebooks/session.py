@@ -9,19 +9,18 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
-from nbhelpers.artifacts import Check, Metric, RunFolder, read_json, run_folder, write_atomic, write_json
+from nbhelpers.artifacts import Check, Metric, RunFolder, run_folder, write_atomic, write_json
 from nbhelpers.errors import BadInput, CheckFailed
+from nbhelpers.notebooks.digest import digest
 from nbhelpers.notebooks.places import PHASES, runs_root
+from nbhelpers.notebooks.state import SCHEMA, Input, left_by
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from nbhelpers.runtime import Choice, Place
+    from nbhelpers.runtime import Choice
     from nbhelpers.settings import Settings
-
-SCHEMA = 1
-"""Version of the form of `results.json`."""
 
 _PACKAGES = ("nbhelpers", "torch", "torchvision", "numpy", "ultralytics", "onnx", "onnxruntime")
 _open: list["Session"] = []  # a second `start` in one kernel must stop the first one's watcher
@@ -39,11 +38,11 @@ class Session:
         predicted_bytes: the phase's own estimate of its peak memory, set by `predict_memory`.
     """
 
-    def __init__(self, phase: str, settings: "Settings", folder: RunFolder, place: "Place") -> None:
+    def __init__(self, phase: str, settings: "Settings", folder: RunFolder) -> None:
         from nbhelpers.memory import watch
         from nbhelpers.runtime import choose_device, choose_dtype
 
-        self.phase, self.all, self.folder, self.place = phase, settings, folder, place
+        self.phase, self.all, self.folder = phase, settings, folder
         self.settings: Any = settings.section(phase)
         self.device_choice: Choice = choose_device()
         self.device: str = self.device_choice.value
@@ -54,22 +53,22 @@ class Session:
         self._checks: dict[str, Check] = {}
         self._artifacts: dict[str, str] = {}
         self._figures: dict[str, str] = {}
+        self._inputs: dict[str, Input] = {}
         self._started = time.monotonic()
         self._stack = ExitStack()
         self._watch = self._stack.enter_context(watch(settings.memory.sample_interval_s))
 
     def banner(self) -> str:
-        """Five lines: run, place, device, dtype and folder, each choice with its reason."""
+        """Where this runs and what was chosen, each with its reason; the lines depend on the machine."""
+        from nbhelpers.runtime import Choice, banner
+
         run = self.folder.path.parent
-        rows = [
-            ("run", f"{run.name}, phase {self.phase}"),
-            ("place", f"{self.place.kind} ({self.place.reason})"),
-            ("profile", f"{self.all.profile} ({self.all.reason})"),
-            ("device", f"{self.device} ({self.device_choice.reason})"),
-            ("dtype", f"{self.dtype} ({self.dtype_choice.reason})"),
-            ("folder", f"{run.parent.name}/{run.name}/{self.phase}"),
-        ]
-        return "\n".join(f"{name:8} {text}" for name, text in rows)
+        return banner(
+            profile=Choice(self.all.profile, self.all.reason),
+            device=self.device_choice,
+            dtype=self.dtype_choice,
+            run=Choice(run.name, f"phase {self.phase}, in {run.parent.name}/{run.name}/{self.phase}"),
+        )
 
     def metric(
         self,
@@ -87,11 +86,19 @@ class Session:
         """Record an expectation: what was measured, what was asked for (in words), whether it was met."""
         self._checks[name] = Check(name, value, bar, bool(ok))
 
-    def figure(self, fig: "Figure", name: str, caption: str, max_kb: int = 150) -> None:
-        """Save a figure as `figures/<name>.png` (at most `max_kb` kB), record it and show it once."""
+    def figure(self, fig: "Figure", name: str, caption: str, kind: str = "png", max_kb: int = 150) -> None:
+        """Save a figure as `figures/<name>.<kind>`, record it, show it once and close it.
+
+        Args:
+            fig: a matplotlib figure.
+            name: plain file name without suffix.
+            caption: one sentence: what there is to see.
+            kind: "png" for lines and text, "jpg" for photographs.
+            max_kb: bound of the file, 1 kB = 1000 bytes.
+        """
         from nbhelpers.plots import save_figure
 
-        path = self.folder.figures / f"{name}.png"
+        path = self.folder.figures / f"{name}.{kind}"
         save_figure(fig, path, max_kb=max_kb)
         self._figures[f"figures/{path.name}"] = caption
         _show(fig, path, caption)
@@ -107,15 +114,15 @@ class Session:
         self._artifacts[name] = Path(os.path.relpath(path, self.folder.path)).as_posix()
 
     def left_by(self, phase: str, name: str) -> Path | None:
-        """The artifact that an earlier phase of this run left under `name`, or None when it left none."""
+        """The artifact that an earlier phase of this run left under `name`, or None when it left none.
+
+        What was taken is noted in `results.json`: this phase is run again when it has changed.
+        """
         if phase not in PHASES.values():
             raise BadInput(f"phase {phase!r}: the phases are {', '.join(PHASES.values())}")
-        folder = self.folder.path.parent / phase
-        if not (folder / "results.json").is_file():
-            return None
-        left = read_json(folder / "results.json").get("artifacts", {}).get(name)
-        path = (folder / left).resolve() if left else None
-        return path if path is not None and path.exists() else None
+        path = left_by(self.folder.path.parent, phase, name)
+        self._inputs[f"{phase}/{name}"] = Input(phase, name, digest(path) if path else None)
+        return path
 
     def predict_memory(self, predicted_bytes: int) -> None:
         """Record how many bytes this phase was expected to need at its peak."""
@@ -165,6 +172,7 @@ class Session:
             },
             "seconds": round(time.monotonic() - self._started, 2),
             "versions": _versions(),
+            "inputs": list(self._inputs.values()),
             "artifacts": self._artifacts,
             "figures": [{"file": file, "caption": caption} for file, caption in self._figures.items()],
         }
@@ -195,7 +203,7 @@ def start(
     Raises:
         BadInput: an unknown phase, profile or setting, or a run id that is no plain folder name.
     """
-    from nbhelpers.runtime import seed_everything, where
+    from nbhelpers.runtime import seed_everything
     from nbhelpers.settings import load_settings
 
     if phase not in PHASES.values():
@@ -207,7 +215,7 @@ def start(
     folder.results.unlink(missing_ok=True)  # numbers of an earlier go must not outlive a failure of this one
     write_atomic(folder.settings, settings.to_yaml())
     seed_everything(getattr(settings.section(phase), "seed", 0))
-    session = Session(phase, settings, folder, where())
+    session = Session(phase, settings, folder)
     _open.append(session)
     print(session.banner())
     return session
@@ -236,4 +244,5 @@ def _show(fig: "Figure", path: Path, caption: str) -> None:
     if get_ipython() is not None:
         from IPython.display import Image, display
 
-        display(Image(data=path.read_bytes(), format="png", alt=caption))
+        kind = "png" if path.suffix == ".png" else "jpeg"
+        display(Image(data=path.read_bytes(), format=kind, alt=caption))
