@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -114,17 +114,16 @@ class _Lines:
         unit: str,
         every_s: float,
         quiet_s: float,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._total, self._label, self._unit = total, label or "progress", unit
-        self._every_s, self._clock = every_s, clock
-        self._start = clock()
+        self._every_s = every_s
+        self._start = time.monotonic()
         self._next = self._start + max(every_s, quiet_s)
         self._done, self._note, self._shown = 0, "", False
 
     def update(self, n: int) -> None:
         self._done += n
-        now = self._clock()
+        now = time.monotonic()
         if now >= self._next:
             self._next = now + self._every_s
             self._show(now - self._start)
@@ -135,7 +134,7 @@ class _Lines:
     def close(self) -> None:
         """Say where it ended, if anything was said before; called twice it says nothing more."""
         if self._shown:
-            self._show(self._clock() - self._start, ended=True)
+            self._show(time.monotonic() - self._start, ended=True)
             self._shown = False
 
     def _show(self, elapsed_s: float, ended: bool = False) -> None:

@@ -106,6 +106,6 @@ def _differ(installed: str, loaded: str) -> bool:
     from packaging.version import InvalidVersion, Version
 
     try:
-        return Version(installed).public != Version(loaded).public
+        return Version(Version(installed).public) != Version(Version(loaded).public)
     except InvalidVersion:
         return installed != loaded
