@@ -120,7 +120,7 @@ def _check_enough(images: int, units: int, shares: dict[str, float], spec: str) 
         return
     grouped = f" in {units} groups kept whole" if units < images else ""
     raise BadInput(
-        f"split {spec!r}: {images} images{grouped} cannot fill {len(shares)} parts; name at most {units} parts"
+        f"split {spec!r}: {images} images{grouped} cannot fill {len(shares)} parts; name {units} at most"
         if units
         else f"split {spec!r}: the set holds no image to split"
     )
@@ -152,7 +152,7 @@ def describe(parts: dict[str, "CocoSet"]) -> list[dict[str, Any]]:
 
 
 def missing_classes(parts: dict[str, "CocoSet"]) -> dict[str, list[str]]:
-    """Per part, the classes of the set that it lacks (too few images show them, or the groups are too large)."""
+    """Per part, the classes of the set that it lacks: too few images show them, or groups are too large."""
     rows = describe(parts)
     names = next(iter(parts.values())).class_names
     present = [name for name in names if any(row[name] for row in rows)]

@@ -1,0 +1,183 @@
+"""The whole way of a set: validate, complete, gather images, find copies, split, describe, write."""
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from nbhelpers.artifacts import read_json, sha256_file, write_json
+from nbhelpers.data.accounts import completion_items, placement_items, split_items, with_items
+from nbhelpers.data.complete import complete_with_changes
+from nbhelpers.data.configs import generated_settings, write_settings
+from nbhelpers.data.image_files import Placed, count_ways, place_images
+from nbhelpers.data.modes import Mode, mode_config, write_mode_config
+from nbhelpers.data.near_duplicates import near_duplicates
+from nbhelpers.data.prepared import MARKER, Prepared
+from nbhelpers.data.split import describe, parse_split, split
+from nbhelpers.data.statistics import statistics
+from nbhelpers.data.validate import Report, validate
+from nbhelpers.errors import BadInput, CheckFailed
+
+if TYPE_CHECKING:
+    from nbhelpers.data.coco import CocoSet
+    from nbhelpers.data.validate.chain import Decode
+
+
+@dataclass
+class _Work:
+    """A set on its way, with the account of what was done to it."""
+
+    coco: "CocoSet"
+    report: Report
+    mode: Mode
+    placed: list[Placed] = field(default_factory=list)
+    groups: list[list[int]] = field(default_factory=list)
+    parts: dict[str, "CocoSet"] = field(default_factory=dict)
+
+
+def prepare(
+    data: Path,
+    images: Path | None,
+    output: Path,
+    *,
+    split: str = "train:0.7,val:0.15,test:0.15",
+    strict: bool = False,
+    seed: int = 0,
+    generate_configs: bool = True,
+    decode: "Decode" = "full",
+    groups: Iterable[Iterable[int]] | None = None,
+    copy: bool = False,
+    cache_mib: float = 256,
+) -> Prepared:
+    """Make a clean, split, self-contained set of a COCO file.
+
+    The output folder holds one JSON per part, `images/`, `statistics.json`, `validation_report.json` and,
+    with `generate_configs`, `.mode_config.json` and `settings.generated.yaml`. The same input gives the same
+    bytes. While files of an earlier preparation are being replaced, the folder counts as unfinished
+    (`load_prepared` refuses it); running again finishes it. The report is written in any case.
+
+    Args:
+        data: the COCO JSON.
+        images: folder of its images; None looks beside the JSON and in `images/` there.
+        output: the folder to make; not the one the set lies in.
+        split: parts and shares, see `parse_split`.
+        strict: warnings of the validation end it.
+        seed: of the split.
+        generate_configs: write the two configuration files.
+        decode: how far images are looked at, `none`, `headers` or `full` (finds files that are cut short).
+        groups: image ids that must stay in one part, besides near-duplicates, which always do.
+        copy: copy images rather than link them.
+        cache_mib: bound of the cache of decoded images of each part, MiB.
+
+    Raises:
+        BadInput: no COCO document, a split that cannot be had, or an output folder that holds the input.
+        CheckFailed: nothing usable is left, or `strict` and there are warnings.
+    """
+    data, output = Path(data), Path(output)
+    parse_split(split)
+    _guard(data, images, output)
+    checked = validate(data, images, strict=strict, decode=decode)
+    _require_ok(checked.report, output)
+    work = _completed(checked.coco, checked.report)
+    _gather(work, output / "images", copy)
+    _divide(work, split, seed, list(groups or []))
+    inputs = wanted_inputs(data, split, seed, strict)
+    config = mode_config(work.coco, work.mode) if generate_configs else {}
+    _write(work, output, inputs, config)
+    parts = {name: replace(part, cache_mib=cache_mib) for name, part in work.parts.items()}
+    return Prepared(
+        output=output,
+        parts=parts,
+        report=work.report,
+        mode=work.mode,
+        mode_config=config,
+        groups=work.groups,
+        counts=describe(parts),
+        placed=count_ways(work.placed),
+        inputs=inputs,
+    )
+
+
+def wanted_inputs(data: Path, split: str, seed: int, strict: bool) -> dict[str, Any]:
+    """What a prepared folder was made from; equal inputs need no second preparation."""
+    return {"document": sha256_file(data), "split": split, "seed": seed, "strict": strict}
+
+
+def _guard(data: Path, images: Path | None, output: Path) -> None:
+    """Refuse to write over the set itself."""
+    target = output.resolve()
+    if output.exists() and not output.is_dir():
+        raise BadInput(f"{output}: is a file; name a folder for the prepared set")
+    inside = [place for place in (data, images) if place and place.resolve().is_relative_to(target)]
+    if inside:
+        raise BadInput(f"{output}: holds the input {inside[0]}; name another output folder")
+
+
+def _require_ok(report: Report, output: Path) -> None:
+    """Stop, with the report on disk, where nothing is left to use or strictness forbids to go on."""
+    if report.ok:
+        return
+    path = report.write(output / "validation_report.json")
+    if not (report.images.usable and report.annotations.usable):
+        raise CheckFailed(
+            f"{report.path}: no image or no annotation is left to use; see {path} for the reasons"
+        )
+    found = report.count("error") + report.count("warning")
+    raise CheckFailed(
+        f"{report.path}: {found} errors and warnings, and --strict was asked for; see {path}, mend them, or "
+        "leave --strict out to have them repaired"
+    )
+
+
+def _completed(coco: "CocoSet", report: Report) -> _Work:
+    """Boxes and areas from the masks; the mode is recorded first, because made boxes would hide it."""
+    done, changes = complete_with_changes(coco)
+    mode = cast(Mode, report.mode)
+    names = {image["id"]: image["file_name"] for image in coco.images}
+    done = replace(done, info={**coco.info, "annotation_mode": mode})
+    return _Work(done, with_items(report, completion_items(changes, names, str(report.path.name))), mode)
+
+
+def _gather(work: _Work, folder: Path, copy: bool) -> None:
+    """Bring the images into the output folder."""
+    work.coco, work.placed = place_images(work.coco, folder, copy)
+    work.report = with_items(work.report, placement_items(work.placed))
+
+
+def _divide(work: _Work, spec: str, seed: int, groups: list[Iterable[int]]) -> None:
+    """Split, keeping copies of one image together."""
+    copies = near_duplicates(work.coco)
+    work.groups = [sorted(group) for group in copies]
+    work.parts = split(work.coco, spec, seed, [*copies, *groups])
+    work.report = with_items(work.report, split_items(work.parts, work.groups, work.report.path.name))
+
+
+def _write(work: _Work, output: Path, inputs: dict[str, Any], config: dict[str, Any]) -> None:
+    """Write everything but the images; the marker goes first and comes back last."""
+    before = read_json(output / MARKER)["images"] if (output / MARKER).is_file() else []
+    (output / MARKER).unlink(missing_ok=True)
+    numbers = statistics(work.coco).to_dict()
+    for name, part in work.parts.items():
+        part.save(output / f"{name}.json")
+        part.path = output / f"{name}.json"
+    write_json(output / "statistics.json", {**numbers, "parts": describe(work.parts)})
+    if config:
+        write_mode_config(output, config)
+        spec = {key: inputs[key] for key in ("seed", "strict")}
+        write_settings(output, generated_settings(work.parts, config, spec=inputs["split"], **spec))
+    work.report.statistics = numbers
+    work.report.write(output / "validation_report.json")
+    files = sorted(item.file_name for item in work.placed)
+    _remove_old(output / "images", set(before) - set(files))
+    record = {"parts": list(work.parts), "mode": work.mode, "groups": work.groups, "inputs": inputs}
+    write_json(output / MARKER, {**record, "placed": count_ways(work.placed), "images": files}, indent=None)
+
+
+def _remove_old(folder: Path, names: Iterable[str]) -> None:
+    """Delete images that an earlier preparation put here and this one does not have."""
+    for name in names:
+        path = folder / name
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder is not empty, or is gone already
+            path.parent.rmdir()

@@ -1,0 +1,135 @@
+"""A prepared set as it lies in its folder: load it, or make the embedded default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from nbhelpers.artifacts import read_json
+from nbhelpers.data.coco import CocoSet, load_coco
+from nbhelpers.data.modes import MODE_FILE, Mode
+from nbhelpers.data.split import describe
+from nbhelpers.data.validate import REPORT_FILE, Counts, Item, Report
+from nbhelpers.errors import BadInput
+
+if TYPE_CHECKING:
+    from nbhelpers.settings import DataSection
+
+# Written last: its presence says that everything beside it belongs together.
+MARKER = ".prepared.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared set.
+
+    Attributes:
+        output: the folder, self-contained.
+        parts: the sets by name (train, val ...), in the order of the split.
+        report: what validation found and preparation did.
+        mode: `detection`, `segmentation` or `detection_and_segmentation`.
+        mode_config: content of `.mode_config.json`; empty where configurations were not asked for.
+        groups: image ids that were kept together because they show the same content.
+        counts: table rows, one per part: images, annotations, each class.
+        placed: how many images were hard-linked, symlinked, copied, rewritten.
+        inputs: what the set was made from: split, seed, strictness, hash of the document.
+    """
+
+    output: Path
+    parts: dict[str, CocoSet]
+    report: Report
+    mode: Mode
+    mode_config: dict[str, Any]
+    groups: list[list[int]]
+    counts: list[dict[str, Any]]
+    placed: dict[str, int]
+    inputs: dict[str, Any]
+
+    @property
+    def held_out(self) -> str:
+        """The part to validate on: `val`, else `test`, else the last part."""
+        return next((name for name in ("val", "test") if name in self.parts), list(self.parts)[-1])
+
+
+def load_prepared(folder: Path, cache_mib: float = 256) -> Prepared:
+    """Open a folder that `prepare` finished.
+
+    Raises:
+        BadInput: the folder is not there, was not made by `prepare`, or its preparation was cut short.
+    """
+    folder = Path(folder)
+    if not (folder / MARKER).is_file():
+        cut = (folder / "images").is_dir()
+        reason = "its preparation was not finished; prepare it again" if cut else "is no prepared set"
+        raise BadInput(f"{folder}: {reason} ({MARKER} is missing)")
+    record = read_json(folder / MARKER)
+    parts = {
+        name: load_coco(folder / f"{name}.json", folder / "images", cache_mib) for name in record["parts"]
+    }
+    config = read_json(folder / MODE_FILE) if (folder / MODE_FILE).is_file() else {}
+    report = _report(read_json(folder / REPORT_FILE))
+    inputs = {key: record[key] for key in ("inputs", "placed")}
+    return Prepared(
+        folder, parts, report, cast(Mode, record["mode"]), config, record["groups"], describe(parts), **inputs
+    )
+
+
+def _report(content: Mapping[str, Any]) -> Report:
+    def counts(kind: str) -> Counts:
+        return Counts(*(content[kind][key] for key in ("kept", "repaired", "dropped")))
+
+    return Report(
+        path=Path(content["file"]),
+        images=counts("images"),
+        annotations=counts("annotations"),
+        items=[Item(**item) for item in content["items"]],
+        mode=content["mode"],
+        strict=content["strict"],
+        decode=content["decode"],
+        statistics=content["statistics"],
+    )
+
+
+def default_set(output: Path, settings: "DataSection") -> Path:
+    """Draw the embedded default (scenes that are there already are kept) and say where its JSON lies.
+
+    Args:
+        output: folder for `scenes.json` and its images.
+        settings: `scenes`, `scene_size` and `seed` are used.
+    """
+    from nbhelpers.data.scenes import draw_scenes
+
+    size = (settings.scene_size, settings.scene_size)
+    draw_scenes(Path(output), count=settings.scenes, size=size, seed=settings.seed)
+    return Path(output) / "scenes.json"
+
+
+def prepared_or_default(folder: Path | None, settings: "DataSection", root: Path) -> Prepared:
+    """The prepared set an earlier phase left, or the embedded default, drawn and prepared below `root`.
+
+    Args:
+        folder: a finished folder of `prepare`; None makes the default.
+        settings: section `data`.
+        root: where the default goes (`root/scenes`, `root/prepared`); one of equal settings is used again.
+
+    Raises:
+        BadInput: `folder` is given and is no finished prepared set.
+    """
+    if folder is not None:
+        return load_prepared(folder, settings.cache_mib)
+    from nbhelpers.data.prepare import prepare, wanted_inputs
+
+    document, output = default_set(Path(root) / "scenes", settings), Path(root) / "prepared"
+    wanted = wanted_inputs(document, settings.split, settings.seed, settings.strict)
+    if (output / MARKER).is_file() and read_json(output / MARKER)["inputs"] == wanted:
+        return load_prepared(output, settings.cache_mib)
+    return prepare(
+        document,
+        None,
+        output,
+        split=settings.split,
+        strict=settings.strict,
+        seed=settings.seed,
+        decode="headers",
+        cache_mib=settings.cache_mib,
+    )
