@@ -1,4 +1,4 @@
-"""Choose image size, epochs and batch from the set and a budget of pixels, one rule for photographs and drawings."""
+"""Choose image size, epochs and batch from the set and a budget of pixels: one rule for any image."""
 
 import math
 from dataclasses import dataclass
@@ -35,12 +35,16 @@ class Plan:
 def make_plan(train: "CocoSet", settings: "DistillSection", device: str) -> Plan:
     """Fill in whatever the settings leave to `auto`.
 
-    - `image_size`: the median longer side of the images, rounded up to a multiple of 32, at most 320 on a CPU and 640
+    - `image_size`: the median longer side of the images, rounded up to a multiple of 32, at most 320 on a CPU
+      and 640
       on a GPU. Enlarging images adds cost and no information.
-    - `epochs`: so many that the images times epochs times image area make up `budget_megapixels`, between 10 and 300.
-      The time of a convolutional network follows the pixels it sees, so a budget of pixels is a budget of minutes,
+    - `epochs`: so many that the images times epochs times image area make up `budget_megapixels`, between 10
+      and 300.
+      The time of a convolutional network follows the pixels it sees, so a budget of pixels is a budget of
+      minutes,
       whatever the set.
-    - `batch`: the largest power of two that still leaves `min_steps` optimiser steps in all, within 4..16 on a CPU and
+    - `batch`: the largest power of two that still leaves `min_steps` optimiser steps in all, within 4..16 on
+      a CPU and
       8..64 on a GPU.
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"

@@ -1,8 +1,11 @@
 """One closed contour per object, as the YOLO label format wants it, without losing parts or holes.
 
-A YOLO segmentation label is a single polygon. An object of several parts, or with a hole, is therefore walked as one
-path that crosses from contour to contour on a line and comes back on the same line. Filled by the even-odd rule, which
-`cv2.fillPoly` follows and ultralytics draws with, the holes stay holes; what is lost are the lines themselves, one pixel
+A YOLO segmentation label is a single polygon. An object of several parts, or with a hole, is therefore walked
+as one
+path that crosses from contour to contour on a line and comes back on the same line. Filled by the even-odd
+rule, which
+`cv2.fillPoly` follows and ultralytics draws with, the holes stay holes; what is lost are the lines
+themselves, one pixel
 wide where they cross background.
 """
 
@@ -16,7 +19,8 @@ def single_contour(mask: np.ndarray) -> np.ndarray:
         mask: (H, W) bool.
 
     Returns:
-        (P, 2) float64 XY in pixels, pixel (0, 0) having its centre at (0.5, 0.5); P is 0 for an empty mask and at least
+        (P, 2) float64 XY in pixels, pixel (0, 0) having its centre at (0.5, 0.5); P is 0 for an empty mask
+        and at least
         3 otherwise.
     """
     import cv2

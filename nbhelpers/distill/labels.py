@@ -1,4 +1,4 @@
-"""COCO in, a YOLO training folder out: images linked, labels as text, and what the format could not hold counted."""
+"""COCO in, a YOLO training folder out: images linked, labels as text, and what the format changed counted."""
 
 import os
 import shutil

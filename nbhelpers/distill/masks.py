@@ -54,7 +54,7 @@ def mask_patches(
 
 
 def _samples(count: int, scale: float, offset: int, per_input_px: float, limit: int) -> np.ndarray:
-    """Where the centres of `count` image pixels fall on the prototype grid, kept on the grid: (1, count) float64."""
+    """Where the centres of `count` image pixels fall on the prototype grid, clipped to it: (1, count)."""
     centres = ((np.arange(count) + 0.5) * scale + offset) * per_input_px - 0.5
     return np.clip(centres, 0, limit - 1)[None]
 

@@ -1,4 +1,4 @@
-"""Around every engine: letterbox an image into the network's input, decode raw outputs back into its pixels."""
+"""Around every engine: letterbox an image into the network's input, decode raw outputs into its pixels."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ _MAX_CANDIDATES = 30_000  # before suppression, as in ultralytics
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where an image lies in the square input: `width` x `height` pixels became `inner_*` at (`left`, `top`)."""
+    """Where an image lies in the square input: its pixels became `inner_*` at (`left`, `top`)."""
 
     width: int
     height: int
@@ -47,7 +47,7 @@ class Letterbox:
 
 
 def place(width: int, height: int, size: int) -> Letterbox:
-    """Where an image of `width` x `height` pixels lies in a square input of `size` pixels, centred, aspect kept."""
+    """Where an image lies in a square input of `size` pixels: centred, aspect kept."""
     ratio = min(size / width, size / height)
     inner_w, inner_h = max(round(width * ratio), 1), max(round(height * ratio), 1)
     # Half a pixel goes to the left and top, as ultralytics rounds it.
@@ -94,7 +94,7 @@ class Candidates:
     classes: np.ndarray  # (N,) int
     coefficients: np.ndarray  # (N, M) float32; M is 0 for detection
 
-    def __getitem__(self, keep: np.ndarray) -> "Candidates":
+    def __getitem__(self, keep: Any) -> "Candidates":
         return Candidates(
             self.boxes_xyxy[keep], self.scores[keep], self.classes[keep], self.coefficients[keep]
         )
@@ -107,25 +107,28 @@ def decode(
     confidence: float = 0.25,
     iou: float = 0.7,
     *,
-    max_detections: int = 300,
+    max_detections: int = 100,
     multi_label: bool = False,
     class_names: list[str] | None = None,
 ) -> "sv.Detections":
     """Turn the raw outputs for one image into detections in that image's pixels.
 
     Args:
-        outputs: the network's tensors for a batch of one: (1, 4 + C (+ M), anchors) and, for segmentation, the
+        outputs: the network's tensors for a batch of one: (1, 4 + C (+ M), anchors) and, for segmentation,
+            the
             prototypes (1, M, h, w); any float dtype.
         placed: what `letterbox` returned for this image.
         task: "detect" or "segment".
         confidence: least class score, 0..1.
         iou: overlap above which the weaker of two boxes of one class is dropped, 0..1.
-        max_detections: kept at most, strongest first.
-        multi_label: let one box give one detection per class above `confidence` (evaluation does, as COCO tools do).
+        max_detections: kept at most, strongest first; COCO counts 100, ultralytics gives 300.
+        multi_label: let one box give one detection per class above `confidence` (evaluation does, as COCO
+            tools do).
         class_names: by class index; adds `data["class_name"]`.
 
     Returns:
-        Boxes XYXY float32, confidence float32, class_id int; masks (N, H, W) bool at image resolution for "segment".
+        Boxes XYXY float32, confidence float32, class_id int; masks (N, H, W) bool at image resolution for
+        "segment".
     """
     import supervision as sv
 
@@ -161,9 +164,14 @@ def candidates(
     """Threshold, suppress class-wise and sort the raw predictions of one image.
 
     Args:
-        raw: (1, 4 + C + `coefficients`, anchors) or without the batch axis; boxes XYWH (centre), class scores, then
+        raw: (1, 4 + C + `coefficients`, anchors) or without the batch axis; boxes XYWH (centre), class
+            scores, then
             mask coefficients.
         coefficients: how many mask coefficients there are (0 for detection).
+        confidence: least class score, 0..1.
+        iou: overlap above which the weaker of two boxes of one class is dropped.
+        limit: kept at most.
+        multi_label: one detection per class above `confidence` instead of the best class only.
     """
     import torch
     from torchvision.ops import batched_nms
@@ -193,7 +201,7 @@ def _rows(raw: np.ndarray) -> np.ndarray:
 
 
 def _above(scores: np.ndarray, confidence: float, multi_label: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Anchor and class indices whose score exceeds `confidence`: the best class of an anchor, or each of them."""
+    """Anchors and classes whose score exceeds `confidence`: the best class of an anchor, or each of them."""
     if multi_label:
         anchor, label = np.nonzero(scores > confidence)
         return anchor, label

@@ -114,7 +114,7 @@ def overrides(
 
 
 def mixed_precision(device: str) -> str | bool:
-    """Bfloat16 where the GPU computes it; else float32, for ultralytics' test of float16 downloads a model."""
+    """Bfloat16 where the GPU computes it, else float32: ultralytics' test of float16 downloads a model."""
     if not device.startswith("cuda"):
         return False
     import torch

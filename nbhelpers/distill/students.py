@@ -92,7 +92,7 @@ def student_for(mode: str) -> str:
 
 
 class Student(nn.Module):
-    """A student network: one image tensor in, raw tensors out; `predict` adds letterboxing and decoding around it.
+    """A student network: one image tensor in, raw tensors out; `predict` letterboxes and decodes around it.
 
     Attributes:
         name: key of `STUDENTS`; `size` is one of n, s, m, l, x; `task` is "detect" or "segment".
@@ -123,7 +123,8 @@ class Student(nn.Module):
 
         Returns:
             Detection: (N, 4 + C, anchors), boxes XYWH (centre) in pixels of the input, class scores 0..1.
-            Segmentation: (N, 4 + C + 32, anchors), the same with mask coefficients, and prototypes (N, 32, H/4, W/4).
+            Segmentation: (N, 4 + C + 32, anchors), the same with mask coefficients, and prototypes (N, 32,
+                H/4, W/4).
         """
         return cast("torch.Tensor | tuple[torch.Tensor, torch.Tensor]", self.network(image))
 
@@ -165,7 +166,8 @@ def build_student(
 
     Args:
         name: key of `STUDENTS`.
-        class_names: names by class index; a class-agnostic student takes the one class "object" whatever is given.
+        class_names: names by class index; a class-agnostic student takes the one class "object" whatever is
+            given.
         size: n, s, m, l or x.
         image_size: side of the input in pixels, a multiple of 32.
         seed: of the initial weights; the process's own random state is left as it was.

@@ -1,8 +1,11 @@
-"""Ultralytics' trainers with what they lack: a resume that ends in the same bits, a deadline, a quiet history.
+"""Ultralytics' trainers with what they lack: a resume that ends in the same bits, a deadline, a history.
 
-What ultralytics' own resume changes is why it is not used: it keeps only the averaged weights, in half precision, drops
-the random state and the partial gradient accumulation, and so continues another training than the one that was killed.
-Here each epoch draws its random numbers from (seed, epoch), and the state file holds live weights, averaged weights and
+What ultralytics' own resume changes is why it is not used: it keeps only the averaged weights, in half
+precision, drops
+the random state and the partial gradient accumulation, and so continues another training than the one that
+was killed.
+Here each epoch draws its random numbers from (seed, epoch), and the state file holds live weights, averaged
+weights and
 optimiser in float32.
 """
 
@@ -68,14 +71,16 @@ class _Steered:
         me.add_callback("on_train_epoch_start", _Steered._start_epoch)
         me.add_callback("on_train_batch_end", _Steered._check_deadline)
 
-    # --- the model -------------------------------------------------------------------------------------------------
+    # --- the model
+    # -------------------------------------------------------------------------------------------------
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> torch.nn.Module:
         """The student's own network, its head switched from deployment to training outputs."""
         network = self.control.student.network
         cast(Any, network).model[-1].export = False
         return network
 
-    # --- randomness and time -----------------------------------------------------------------------------------------
+    # --- randomness and time
+    # -----------------------------------------------------------------------------------------
     def _start_epoch(self) -> None:
         """Make the epoch's random numbers a function of (seed, epoch) alone."""
         me = cast(Any, self)
@@ -97,7 +102,8 @@ class _Steered:
             cast(Any, self).stop = True
             self.control.stopped = "deadline"
 
-    # --- validation ----------------------------------------------------------------------------------------------------
+    # --- validation
+    # ----------------------------------------------------------------------------------------------------
     def validate(self) -> tuple[dict[str, Any], float | None]:
         """Validate every `validate_every` epochs and at the end; in between the fitness is None."""
         me = cast(Any, self)
@@ -107,7 +113,8 @@ class _Steered:
             return me.metrics, None
         return cast("tuple[dict[str, Any], float | None]", super().validate())  # type: ignore[misc]
 
-    # --- what is kept ----------------------------------------------------------------------------------------------------
+    # --- what is kept
+    # ----------------------------------------------------------------------------------------------------
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         """Add the epoch's row to the history, and stop when the next epoch would pass the deadline."""
         me = cast(Any, self)
@@ -169,7 +176,8 @@ class _Steered:
         control.history[:] = state["history"]
         control.seconds_before = state["seconds"]
 
-    # --- what ultralytics would do and we do elsewhere -----------------------------------------------------------------
+    # --- what ultralytics would do and we do elsewhere
+    # -----------------------------------------------------------------
     def final_eval(self) -> None:
         """Nothing: the best student is scored by `evaluate_student` with COCO's own numbers."""
 
@@ -203,9 +211,10 @@ _AP = {"(B)": "box", "(M)": "mask"}
 
 
 def history_row(epoch: int, seconds: float, metrics: dict[str, Any], validated: bool) -> dict[str, Any]:
-    """One epoch for the loss curve: `train_*` and `val_*` losses, `box_ap50`, `box_ap`, `mask_ap50`, `mask_ap`, `lr`.
+    """One epoch: `train_*` and `val_*` losses, `box_ap50`, `box_ap`, `mask_ap50`, `mask_ap`, `lr`, `seconds`.
 
-    What was not measured in this epoch (validation does not run in each) is None. The AP values are ultralytics' own
+    What was not measured in this epoch (validation does not run in each) is None. The AP values are
+    ultralytics' own
     estimate during training; `evaluate_student` gives COCO's.
     """
     row: dict[str, Any] = {"epoch": epoch, "seconds": round(seconds, 2)}

@@ -1,4 +1,4 @@
-"""Train a student from COCO labels: resumable, bounded in time, and returned at once when it was done before."""
+"""Train a student from COCO labels: resumable, bounded in time, returned at once when it was done before."""
 
 import logging
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from nbhelpers.artifacts import read_json, sha256_file, sha256_value, write_json
 from nbhelpers.distill.auto import Plan, make_plan
 from nbhelpers.distill.labels import LabelReport, write_training_folder
 from nbhelpers.distill.students import Student, build_student, family_of, student_for
-from nbhelpers.distill.ultralytics_quiet import LICENCE_NOTE, chatter_to
+from nbhelpers.distill.ultralytics_quiet import LICENCE_NOTE
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Counted up when the same settings would train to other weights, so that finished trainings are not taken for new ones.
+# Counted up when the same settings would train to other weights, so that finished trainings are not taken for
+# new ones.
 RECIPE = 1
 # What does not change the weights of the epochs that were run.
 _NOT_INPUTS = {"max_minutes", "tensorboard"}
@@ -29,7 +30,8 @@ class TrainedStudent:
     """A finished training.
 
     Attributes:
-        best, last: student files (`load_student`): of the epoch with the highest validation AP, and of the last one.
+        best, last: student files (`load_student`): of the epoch with the highest validation AP, and of the
+            last one.
         student, task, class_names, image_size: what was trained.
         epochs: run; `plan["epochs"]` were planned.
         seconds: of training, over all calls.
@@ -72,7 +74,8 @@ def train_student(
 ) -> TrainedStudent:
     """Train a student on `train`, choosing the best epoch on `val`.
 
-    Called again with the same images, annotations and settings it returns the finished training at once; after a kill
+    Called again with the same images, annotations and settings it returns the finished training at once;
+    after a kill
     it goes on from the last saved state and, on a CPU, ends in the same bits as an uninterrupted run.
 
     Args:
@@ -81,7 +84,8 @@ def train_student(
         settings: the `distill` section; `auto` values are filled in by `make_plan`.
         folder: of this training; `best.pt`, `last.pt`, `training.json`, `ultralytics.log` are left there.
         device: "cpu" or "cuda:0".
-        student: a name of `STUDENTS`; "auto" takes `settings.student`, and "auto" there the one for the set's mode.
+        student: a name of `STUDENTS`; "auto" takes `settings.student`, and "auto" there the one for the set's
+            mode.
         state_every_s: seconds between two saved states.
         say: takes the lines meant for people (the licence among them).
 
@@ -115,7 +119,7 @@ def _choose(train: "CocoSet", settings: "DistillSection", student: str) -> str:
 def fingerprint(
     train: "CocoSet", val: "CocoSet", settings: "DistillSection", name: str, plan: Plan, device: str
 ) -> str:
-    """A hash of everything the weights depend on: pixels, annotations, settings, recipe and library versions."""
+    """A hash of all the weights depend on: pixels, annotations, settings, recipe and library versions."""
     import torch
     import ultralytics
 
@@ -195,7 +199,7 @@ def _remember(folder: Path, trained: TrainedStudent, mark: str, max_minutes: flo
 
 
 def _finished(folder: Path, mark: str, max_minutes: float) -> TrainedStudent | None:
-    """The training remembered in `folder`, when it is this one, whole, and not cut short by a smaller deadline."""
+    """The training remembered in `folder`, if it is this one, whole, and not cut by a smaller deadline."""
     path = folder / "training.json"
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""The one place where ultralytics is imported: no network, no installs, no telemetry, no chatter, no global side effects."""
+"""The one place where ultralytics is set up: no network, no installs, no telemetry, no chatter."""
 
 import contextlib
 import logging
@@ -13,8 +13,8 @@ from typing import Any
 
 LICENCE = "AGPL-3.0"
 LICENCE_NOTE = (
-    "students are ultralytics models: AGPL-3.0 (https://ultralytics.com/license); whoever ships one, or serves one "
-    "over a network, owes its users the source or holds a licence from Ultralytics"
+    "students are ultralytics models under AGPL-3.0 (https://ultralytics.com/license): whoever ships one, "
+    "or serves one over a network, owes its users the source or holds a licence from Ultralytics"
 )
 
 # Read by ultralytics when it is imported, so they must stand before that.
@@ -30,16 +30,20 @@ def _config_folder() -> Path:
 
 @contextlib.contextmanager
 def _process_kept() -> Iterator[None]:
-    """Undo what importing ultralytics changes for everyone: print options, OpenCV and OpenMP thread counts."""
+    """Undo what importing ultralytics changes for everyone: print options and thread counts."""
     import cv2
     import numpy as np
     import torch
 
     printing, threads, cv2_threads = np.get_printoptions(), torch.get_num_threads(), cv2.getNumThreads()
+    patched = [(torch, "save"), (cv2, "imread"), (cv2, "imwrite"), (cv2, "imshow")]
+    originals = [getattr(module, name) for module, name in patched]
     omp = os.environ.get("OMP_NUM_THREADS")
     try:
         yield
     finally:
+        for (module, name), original in zip(patched, originals, strict=True):
+            setattr(module, name, original)
         np.set_printoptions(**printing)
         torch.set_printoptions(profile="default")
         torch.set_num_threads(threads)
@@ -52,7 +56,8 @@ def _process_kept() -> Iterator[None]:
 def ultralytics() -> Any:
     """Import ultralytics with everything that reaches out of this process switched off; returns the package.
 
-    Holds as well when somebody imported ultralytics before us: what the environment decides at import is set again on
+    Holds as well when somebody imported ultralytics before us: what the environment decides at import is set
+        again on
     the loaded modules.
     """
     for name, value in _ENVIRONMENT.items():
@@ -73,7 +78,8 @@ def _switch_off(package: Any) -> None:
             if hasattr(import_module(module), name):
                 setattr(sys.modules[module], name, False)
     import_module("ultralytics.utils.events").events.enabled = False
-    # Trainers collect upload callbacks here (an ULTRALYTICS_API_KEY in the environment is enough to start one).
+    # Trainers collect upload callbacks here (an ULTRALYTICS_API_KEY in the environment is enough to start
+    # one).
     for module in ("ultralytics.utils.callbacks", "ultralytics.utils.callbacks.base"):
         sys.modules.get(module) or import_module(module)
         sys.modules[module].add_integration_callbacks = _no_callbacks  # type: ignore[attr-defined]
@@ -91,7 +97,7 @@ def logger() -> logging.Logger:
 
 @contextlib.contextmanager
 def chatter_to(path: Path) -> Iterator[None]:
-    """Send everything ultralytics logs during the block to the file `path` (appended), nothing to the console."""
+    """Send what ultralytics says during the block to the file `path` (appended), nothing to the console."""
     ultralytics()
     log = logger()
     handlers, level, propagate = log.handlers[:], log.level, log.propagate
@@ -101,7 +107,8 @@ def chatter_to(path: Path) -> Iterator[None]:
     log.handlers, log.propagate = [target], False
     log.setLevel(logging.INFO)
     try:
-        with _process_kept():
+        # Some of its progress bars go to standard output whatever its log level is.
+        with _process_kept(), contextlib.redirect_stdout(target.stream):
             yield
     finally:
         log.handlers, log.propagate = handlers, propagate

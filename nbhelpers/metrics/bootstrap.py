@@ -1,7 +1,9 @@
 """How sure an AP is: its bootstrap interval over images.
 
-Images are drawn with replacement and the AP is computed anew (Efron & Tibshirani 1993, percentile interval). Matching
-boxes is the dear part and does not change from draw to draw, so it is done once; a draw only weighs the matches.
+Images are drawn with replacement and the AP is computed anew (Efron & Tibshirani 1993, percentile interval).
+Matching
+boxes is the dear part and does not change from draw to draw, so it is done once; a draw only weighs the
+matches.
 """
 
 from collections.abc import Iterable, Iterator
@@ -80,8 +82,13 @@ def _matches(
     truth: dict[str, Any], results: list[dict[str, Any]], kind: Kind, levels: np.ndarray
 ) -> Iterator[_Matches]:
     """Match every class once, all areas, at most 100 results per image, as COCO does."""
-    everything = {"iouThrs": levels, "areaRng": [[0, 1e10]], "areaRngLbl": ["all"], "maxDets": [100]}
-    evaluation = run_cocoeval(truth, results, kind, **everything)
+    everything: dict[str, Any] = {
+        "iouThrs": levels,
+        "areaRng": [[0, 1e10]],
+        "areaRngLbl": ["all"],
+        "maxDets": [100],
+    }
+    evaluation = run_cocoeval(truth, results, kind, "pycocotools", **everything)
     images = list(evaluation.params.imgIds)
     place = {image: index for index, image in enumerate(images)}
     for number in range(len(evaluation.params.catIds)):
@@ -107,7 +114,7 @@ def _of_class(found: list[dict[str, Any]], place: dict[Any, int], levels: int) -
 
 
 def _weighted_ap(matches: list[_Matches], weights: np.ndarray) -> np.ndarray:
-    """AP of each draw; `weights` (draws, images) says how often an image was drawn. Mean over IoU levels and classes."""
+    """AP of each draw, mean over IoU levels and classes; `weights` (draws, images) counts each image."""
     per_class = [_class_ap(one, weights) for one in matches]
     with np.errstate(invalid="ignore"):
         stacked = np.stack(per_class)

@@ -25,7 +25,7 @@ LARGE = 20_000
 
 @dataclass(frozen=True)
 class Curve:
-    """Precision over recall of one class at IoU 0.50, at COCO's 101 recall levels; `score` is where each is reached."""
+    """Precision over recall of one class at IoU 0.50, at COCO's 101 levels, with the score at each."""
 
     recall: list[float]
     precision: list[float]
@@ -104,7 +104,8 @@ def run_cocoeval(
 ) -> Any:
     """Run an evaluation without its chatter; `params` are set on its `Params` (then it is not summarised)."""
     if backend == "faster":
-        from faster_coco_eval import COCO, COCOeval_faster as COCOeval
+        from faster_coco_eval import COCO
+        from faster_coco_eval import COCOeval_faster as COCOeval
     else:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval

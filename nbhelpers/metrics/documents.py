@@ -1,4 +1,4 @@
-"""What evaluation takes in: a COCO ground truth and a list of results, checked before any tool stumbles over them."""
+"""What evaluation takes in: a COCO ground truth and results, checked before any tool stumbles over them."""
 
 import math
 from collections.abc import Iterable
@@ -15,11 +15,13 @@ KINDS: tuple[Kind, ...] = ("bbox", "segm")
 def read_ground_truth(source: Path | str | dict[str, Any], kind: Kind) -> dict[str, Any]:
     """A COCO document ready for evaluation; the one given is left untouched.
 
-    Annotation ids are counted anew from 1: pycocotools reads a match with id 0 as no match. Missing `iscrowd` becomes 0,
+    Annotation ids are counted anew from 1: pycocotools reads a match with id 0 as no match. Missing `iscrowd`
+        becomes 0,
     a missing `area` is measured from the mask or the box.
 
     Raises:
-        BadInput: no COCO document, an annotation of an unknown image or category, or one without what `kind` needs.
+        BadInput: no COCO document, an annotation of an unknown image or category, or one without what `kind`
+            needs.
     """
     where = "ground truth" if isinstance(source, dict) else str(source)
     document = source if isinstance(source, dict) else read_json(Path(source))
@@ -73,7 +75,8 @@ def read_predictions(
     """COCO results, each checked against the ground truth's images and categories.
 
     Args:
-        source: a JSON file or a list of `image_id`, `category_id`, `score` and `bbox` (XYWH pixels) or `segmentation`
+        source: a JSON file or a list of `image_id`, `category_id`, `score` and `bbox` (XYWH pixels) or
+            `segmentation`
             (RLE, compressed or not, or polygons).
         ground_truth: what `read_ground_truth` returned.
         kind: which of the two is evaluated.
@@ -134,9 +137,8 @@ def _mask(segmentation: Any, image: dict[str, Any], name: str) -> dict[str, Any]
         )
     size = [image["height"], image["width"]]
     if isinstance(segmentation, dict) and list(segmentation.get("size", [])) != size:
-        raise BadInput(
-            f"{name}: segmentation size {segmentation.get('size')!r} is not the image's {size} (height, width)"
-        )
+        found = segmentation.get("size")
+        raise BadInput(f"{name}: segmentation size {found!r} is not the image's {size} (height, width)")
     return to_rle(segmentation, *size)
 
 

@@ -8,9 +8,9 @@ from nbhelpers.errors import BadInput
 
 
 def box_iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
-    """IoU of every box of `boxes_a` (N, 4) with every box of `boxes_b` (M, 4), XYXY pixels: (N, M) float64, 0..1.
+    """IoU of every box of one list with every box of another: (N, M) float64, 0..1.
 
-    Boxes without area overlap nothing.
+    Both are (N, 4) and (M, 4), XYXY pixels. Boxes without area overlap nothing.
     """
     import torch
     from torchvision.ops import box_iou as pairwise

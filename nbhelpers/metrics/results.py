@@ -25,7 +25,8 @@ def to_coco_results(
         limit: results kept at most.
 
     Returns:
-        `image_id`, `category_id`, `bbox` (XYWH pixels), `score` and, with masks, `segmentation` (RLE, counts as text).
+        `image_id`, `category_id`, `bbox` (XYWH pixels), `score` and, with masks, `segmentation` (RLE, counts
+        as text).
 
     Raises:
         BadInput: detections without confidences or classes, or a class index without a category id.

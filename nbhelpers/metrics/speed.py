@@ -30,7 +30,8 @@ def time_calls(
         fn: what is timed; its result is dropped.
         warmup: calls before the clock starts (caches, autotuning, lazy imports).
         runs: timed calls, at least 1.
-        synchronise: called after `fn` and inside the clock, for devices that answer late (`torch.cuda.synchronize`).
+        synchronise: called after `fn` and inside the clock, for devices that answer late
+            (`torch.cuda.synchronize`).
 
     Raises:
         BadInput: `runs` below 1 or `warmup` below 0.
