@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
-_BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+_BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most", "multiple_of": "a multiple of"}
 
 
 def check_names(layers: Sequence[Layer], sections: dict[str, type[Section]]) -> None:
@@ -58,7 +58,7 @@ def check_section(
     """
     for key, value in values.items():
         # pydantic would read `true` as the number 1; a person who writes it meant another key.
-        if isinstance(value, bool) and bool not in _types(model.model_fields[key].annotation):
+        if isinstance(value, bool) and _WORDS[bool] not in describe(model.model_fields[key]):
             raise BadInput(_complaint(phase, key, value, describe(model.model_fields[key]), layers))
     try:
         return model(**values)
@@ -104,37 +104,26 @@ def _set_by(phase: str, key: str, layers: Sequence[Layer]) -> tuple[str, Any]:
 
 
 def describe(field: FieldInfo) -> str:
-    """What a field takes, for people: `a whole number at least 0, or 'auto'`."""
-    bounds = [
-        f"{word} {limit:g}"
-        for mark in field.metadata
-        for name, word in _BOUNDS.items()
-        if (limit := getattr(mark, name, None)) is not None
-    ]
-    kinds = [_word(kind) for kind in _types(field.annotation)]
-    choices = [repr(choice) for choice in _choices(field.annotation)]
-    words = list(dict.fromkeys(kinds))
-    if bounds and words:
-        words[0] += " " + " and ".join(bounds)
-    return ", ".join([*words, *choices])
+    """What a field takes, for people: `a whole number at least 0, 'auto'`."""
+    return ", ".join(dict.fromkeys(_parts(field.annotation, field.metadata)))
 
 
-def _types(annotation: Any) -> list[Any]:
-    """The types in an annotation without its literals."""
-    if get_origin(annotation) in {Union, UnionType}:
-        return [kind for part in get_args(annotation) for kind in _types(part)]
-    if get_origin(annotation) is Literal:
-        return []
-    if get_origin(annotation) is not None and hasattr(annotation, "__metadata__"):  # Annotated
-        return _types(get_args(annotation)[0])
-    return [get_origin(annotation) or annotation]
+def _parts(annotation: Any, marks: Sequence[Any]) -> list[str]:
+    """One phrase per type and one per literal; `marks` are the bounds that stand with the type."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _parts(
+            arguments[0], [inner for mark in arguments[1:] for inner in getattr(mark, "metadata", [mark])]
+        )
+    if origin in {Union, UnionType}:
+        return [phrase for part in arguments for phrase in _parts(part, marks)]
+    if origin is Literal:
+        return [repr(choice) for choice in arguments]
+    kind = origin or annotation
+    word = _WORDS.get(kind) or f"a {getattr(kind, '__name__', kind)}"
+    return [f"{word} {' and '.join(bounds)}" if (bounds := _bounds(marks)) else word]
 
 
-def _choices(annotation: Any) -> list[Any]:
-    if get_origin(annotation) is Literal:
-        return list(get_args(annotation))
-    return [choice for part in get_args(annotation) for choice in _choices(part)]
-
-
-def _word(kind: Any) -> str:
-    return _WORDS.get(kind) or f"a {getattr(kind, '__name__', kind)}"
+def _bounds(marks: Sequence[Any]) -> list[str]:
+    found = [(word, getattr(mark, name, None)) for mark in marks for name, word in _BOUNDS.items()]
+    return [f"{word} {limit:g}" for word, limit in found if limit is not None]

@@ -35,8 +35,9 @@ def profile_layers(profile: str) -> list[Layer]:
     """
     layers: list[Layer] = []
     chain: list[str] = []
-    source, folder, asked_by = profile, Path(), ""
-    while source:
+    source: str | None = profile
+    folder, asked_by = Path(), ""
+    while source is not None:
         name, text, folder = _read(source, folder, asked_by)
         if name in chain:
             raise BadInput(
@@ -114,8 +115,10 @@ def closest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _extends(layer: Layer) -> str:
-    parent = layer.content.pop("extends", "")
+def _extends(layer: Layer) -> str | None:
+    if "extends" not in layer.content:
+        return None
+    parent = layer.content.pop("extends")
     if not isinstance(parent, str):
         raise BadInput(f"{layer.name}: extends is {parent!r}, but must be one profile name or file")
     return parent
@@ -123,13 +126,13 @@ def _extends(layer: Layer) -> str:
 
 def _read(source: str, folder: Path, asked_by: str) -> tuple[str, str, Path]:
     """The name people know a profile by, its text, and the folder its own relative `extends` starts from."""
-    if source in {*profile_names(), "base"}:
+    known = ["base", *profile_names()] if asked_by else ["auto", *profile_names()]
+    if source in known:
         return f"profiles/{source}.yaml", (_built_in() / f"{source}.yaml").read_text(encoding="utf-8"), Path()
     path = folder / Path(source).expanduser()
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         return str(path), _text(path), path.parent
     where = f"{asked_by}: extends {source!r}" if asked_by else f"profile {source!r}"
-    known = ["auto", *profile_names()] if not asked_by else ["base", *profile_names()]
     hint = closest(source, known)
     raise BadInput(
         f"{where}: there is no such profile{hint}; known: {', '.join(known)}, or the path of a YAML file"
