@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from nbhelpers.export.figure import plot_speed_accuracy
     from nbhelpers.export.graph import ImageInput, check_single_image_input
     from nbhelpers.export.onnx import OnnxReport, export_onnx
-    from nbhelpers.export.quantize import QuantizeSettings, quantize_dynamic, quantize_static
+    from nbhelpers.export.quantize import quantize_dynamic, quantize_static
+    from nbhelpers.export.quantize_settings import TENSORRT, QuantizeSettings
+    from nbhelpers.export.search import CANDIDATES, Int8Search, quantize_best
+    from nbhelpers.export.tensorrt import EngineBuild, EnginePlan, build_engine, plan_engine
+    from nbhelpers.export.tensorrt_machine import tensorrt_status
     from nbhelpers.export.verdict import Int8Verdict, int8_verdict
 
 _HOME = {
@@ -27,7 +31,16 @@ _HOME = {
     "check_single_image_input": "graph",
     "OnnxReport": "onnx",
     "export_onnx": "onnx",
-    "QuantizeSettings": "quantize",
+    "QuantizeSettings": "quantize_settings",
+    "TENSORRT": "quantize_settings",
+    "CANDIDATES": "search",
+    "Int8Search": "search",
+    "quantize_best": "search",
+    "EngineBuild": "tensorrt",
+    "EnginePlan": "tensorrt",
+    "build_engine": "tensorrt",
+    "plan_engine": "tensorrt",
+    "tensorrt_status": "tensorrt_machine",
     "quantize_dynamic": "quantize",
     "quantize_static": "quantize",
     "Int8Verdict": "verdict",
@@ -49,6 +62,15 @@ __all__ = [
     "OnnxReport",
     "export_onnx",
     "QuantizeSettings",
+    "TENSORRT",
+    "CANDIDATES",
+    "Int8Search",
+    "quantize_best",
+    "EngineBuild",
+    "EnginePlan",
+    "build_engine",
+    "plan_engine",
+    "tensorrt_status",
     "quantize_dynamic",
     "quantize_static",
     "Int8Verdict",

@@ -137,3 +137,34 @@ def _after_softmax(model: "onnx.ModelProto", node: "onnx.NodeProto") -> bool:
     makers: dict[str, str] = defaultdict(str)
     makers.update({output: other.op_type for other in model.graph.node for output in other.output})
     return makers[node.input[0]] == "Softmax"
+
+
+def check_tensorrt_quantization(path: Path) -> int:
+    """Make sure that the Q/DQ nodes of a file, if any, are of the kind TensorRT takes: signed, zero point 0.
+
+    Returns:
+        How many QuantizeLinear and DequantizeLinear nodes there are; 0 for a float file.
+
+    Raises:
+        BadInput: unsigned or shifted zero points, or operators of dynamic quantisation; names node and mend.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    model = load_onnx(path)
+    values = {tensor.name: tensor for tensor in model.graph.initializer}
+    mend = "quantise for TensorRT: quantize_static(..., settings=TENSORRT)"
+    count = 0
+    for node in model.graph.node:
+        if node.op_type in {"DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"}:
+            raise BadInput(
+                f"{path}: node '{node.name}' is {node.op_type}, which TensorRT does not know; {mend}"
+            )
+        if node.op_type not in {"QuantizeLinear", "DequantizeLinear"}:
+            continue
+        count += 1
+        zero = values.get(node.input[2]) if len(node.input) > 2 else None
+        signed = zero is not None and zero.data_type == onnx.TensorProto.INT8
+        if zero is None or not signed or bool(numpy_helper.to_array(zero).any()):
+            raise BadInput(f"{path}: node '{node.name}' is not signed with zero point 0; {mend}")
+    return count
