@@ -1,6 +1,7 @@
 """A pinhole camera in a room: x to the right, y up, z away from the camera; metres; the floor is y = 0."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -25,16 +26,21 @@ class Camera:
     width: int
     height: int
 
-    @property
+    @cached_property
     def position(self) -> np.ndarray:
         """Where the camera stands, (3,)."""
         return np.array([0.0, self.height_m, 0.0])
 
-    @property
+    @cached_property
     def axes(self) -> np.ndarray:
         """Unit vectors right, up, forward as rows, (3, 3)."""
         s, c, sp, cp = np.sin(self.yaw), np.cos(self.yaw), np.sin(self.pitch), np.cos(self.pitch)
         return np.array([[c, 0.0, -s], [s * sp, cp, c * sp], [s * cp, -sp, c * cp]])
+
+    def resized(self, share: float) -> "Camera":
+        """The same view with a picture of `share` times the width and height."""
+        width, height = round(self.width * share), round(self.height * share)
+        return replace(self, focal_px=self.focal_px * share, width=width, height=height)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels (N, 2) of points (N, 3); what lies nearer than 0.3 m is pushed out to there."""
@@ -43,9 +49,9 @@ class Camera:
         centre = np.array([self.width / 2, self.height / 2])
         return centre + self.focal_px * seen[:, :2] / depth * np.array([1.0, -1.0])
 
-    def depth(self, point: np.ndarray) -> float:
-        """Distance of a point (3,) along the viewing direction, metres."""
-        return float(self.axes[2] @ (point - self.position))
+    def depth(self, points: np.ndarray) -> np.ndarray:
+        """Distance of points (N, 3) along the viewing direction, (N,) metres."""
+        return (points - self.position) @ self.axes[2]
 
     def rays(self) -> np.ndarray:
         """Direction of the ray through each pixel centre, (H, W, 3) float32, not normalised."""
@@ -53,16 +59,3 @@ class Camera:
         v = (np.arange(self.height, dtype=np.float32) + 0.5 - self.height / 2) / self.focal_px
         right, up, forward = self.axes.astype(np.float32)
         return u[None, :, None] * right - v[:, None, None] * up + forward
-
-    def floor_point(self, u: float, v: float) -> tuple[float, float] | None:
-        """Floor position (x, z) seen at pixel (u, v), or None above the horizon."""
-        right, up, forward = self.axes
-        ray = (
-            (u - self.width / 2) / self.focal_px * right
-            - (v - self.height / 2) / self.focal_px * up
-            + forward
-        )
-        if ray[1] > -1e-3:
-            return None
-        reach = -self.height_m / ray[1]
-        return float(ray[0] * reach), float(ray[2] * reach)

@@ -60,35 +60,29 @@ def sample_light(rng: Rng, contrast: float) -> Light:
 
 
 def shadows(things: list[Thing], camera: Camera, light: Light, room: Room, wall_m: float) -> np.ndarray:
-    """Factor (H, W, 1) float32 in 0..1 that shadows leave of the light on floor and walls."""
-    cast = {True: np.zeros(room.plane.shape, np.uint8), False: np.zeros(room.plane.shape, np.uint8)}
-    contact = np.zeros(room.plane.shape, np.uint8)
+    """Factor (H, W) float32 in 0..1 that shadows leave of the light on floor and walls."""
+    onto_floor, onto_wall, contact = (np.zeros(room.plane.shape, np.uint8) for _ in range(3))
     for thing in things:
-        for part in thing.parts:
-            corners = _corners(thing, part.low, part.high)
-            _fill(cast[True], camera, corners - light.to_light * (corners[:, 1:2] / light.to_light[1]))
-            onto_wall = (corners[:, 2:3] - wall_m) / light.to_light[2]
-            _fill(cast[False], camera, corners - light.to_light * onto_wall)
-            if part.low[1] < 0.13 and thing.y == 0:
-                _fill(contact, camera, _corners(thing, part.low - 0.03, part.high + 0.03) * (1, 0, 1))
+        corners = thing.part_corners
+        _fill(onto_floor, camera, corners - light.to_light * (corners[..., 1:2] / light.to_light[1]))
+        _fill(
+            onto_wall, camera, corners - light.to_light * ((corners[..., 2:3] - wall_m) / light.to_light[2])
+        )
+        low, high = thing.shape.part_low, thing.shape.part_high
+        near = (low[:, 1] < 0.13) & (thing.y == 0)
+        _fill(contact, camera, thing.cuboids(low[near] - 0.03, high[near] + 0.03) * (1, 0, 1))
     side = max(room.plane.shape)
-    both = np.where(room.plane == FLOOR, cast[True], cast[False])
+    both = np.where(room.plane == FLOOR, onto_floor, onto_wall)
     soft = cv2.GaussianBlur(both, (0, 0), light.softness * side).astype(np.float32)
     close = cv2.GaussianBlur(contact, (0, 0), 0.008 * side).astype(np.float32) * (room.plane == FLOOR)
     depth = np.float32(0.36 * light.contrast / 255)
-    return ((1 - depth * soft) * (1 - np.float32(0.4 / 255) * close))[..., None]
+    return (1 - depth * soft) * (1 - np.float32(0.4 / 255) * close)
 
 
-def _corners(thing: Thing, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    ends = np.stack([low, high])
-    return thing.to_world(
-        np.array([[ends[i, 0], ends[j, 1], ends[k, 2]] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-    )
-
-
-def _fill(mask: np.ndarray, camera: Camera, points: np.ndarray) -> None:
-    pixels = camera.project(points)
-    if np.abs(pixels).max() > 1e5:
-        return  # grazing light: the shadow runs out of the room
-    hull = cv2.convexHull(pixels.astype(np.float32))
-    cv2.fillConvexPoly(mask, np.round(hull * 16).astype(np.int32), 255, cv2.LINE_8, 4)
+def _fill(mask: np.ndarray, camera: Camera, bodies: np.ndarray) -> None:
+    """Fill the outline of every body (N, 8, 3)."""
+    pixels = camera.project(bodies.reshape(-1, 3)).reshape(-1, 8, 2)
+    # Under grazing light a shadow runs out of the room; the picture's own range is all that matters.
+    for outline in pixels[np.abs(pixels).max(axis=(1, 2)) < 1e5]:
+        hull = cv2.convexHull(outline.astype(np.float32))
+        cv2.fillConvexPoly(mask, np.round(hull * 16).astype(np.int32), 255, cv2.LINE_8, 4)

@@ -21,7 +21,7 @@ _FACES: dict[str, tuple[tuple[int, int, int], tuple[int, int], tuple[int, int]]]
 
 @dataclass
 class Part:
-    """A convex body: `polygons` (n, 3) metres, counter-clockwise seen from outside, decals after their face."""
+    """A convex body: `polygons` (n, 3) metres, counter-clockwise from outside, decals after their face."""
 
     low: np.ndarray
     high: np.ndarray
@@ -49,25 +49,28 @@ def face_rect(
 ) -> np.ndarray:
     """Corners (4, 3) of a rectangle on the face of the cuboid from `low` to `high`."""
     corner, (u_axis, u_sign), (v_axis, v_sign) = _FACES[face]
-    start = np.where(np.array(corner) == 1, high, low).astype(float)
-    u, v = np.zeros(3), np.zeros(3)
-    u[u_axis] = u_sign * (high - low)[u_axis]
-    v[v_axis] = v_sign * (high - low)[v_axis]
     left, bottom, right, top = rect
-    shares = ((left, bottom), (right, bottom), (right, top), (left, top))
-    return np.array([start + a * u + b * v for a, b in shares])
+    points = np.empty((4, 3))
+    points[:] = [(high if end else low)[axis] for axis, end in enumerate(corner)]
+    points[:, u_axis] += u_sign * (high[u_axis] - low[u_axis]) * np.array((left, right, right, left))
+    points[:, v_axis] += v_sign * (high[v_axis] - low[v_axis]) * np.array((bottom, bottom, top, top))
+    return points
+
+
+_UNIT_FACES = np.stack([face_rect(np.zeros(3), np.ones(3), face, (0, 0, 1, 1)) for face in _FACES])
+_IN_PLANE = np.ptp(_UNIT_FACES, axis=1)  # (6, 3): 1 along the two axes of each face, 0 across
 
 
 def cuboid(low: Vector, high: Vector, color: Color, edge_m: float = 0.0, edge_tint: float = 1.12) -> Part:
     """A cuboid along the axes; with `edge_m` its faces have a border of that width in another tint."""
-    part = Part(np.array(low, float), np.array(high, float), [], [])
-    size = part.high - part.low
-    for face, (_, (u_axis, _), (v_axis, _)) in _FACES.items():
-        part.decal(face, (0, 0, 1, 1), tint(color, edge_tint) if edge_m else color)
-        if edge_m:
-            u, v = min(0.4, edge_m / size[u_axis]), min(0.4, edge_m / size[v_axis])
-            part.decal(face, (u, v, 1 - u, 1 - v), color)
-    return part
+    start, end = np.array(low, float), np.array(high, float)
+    polygons = list(start + _UNIT_FACES * (end - start))
+    if not edge_m:
+        return Part(start, end, polygons, [color] * 6)
+    margin = np.minimum(0.4, edge_m / (end - start)) * _IN_PLANE
+    inner = _UNIT_FACES + (0.5 - _UNIT_FACES) * 2 * margin[:, None]
+    polygons += list(start + inner * (end - start))
+    return Part(start, end, polygons, [tint(color, edge_tint)] * 6 + [color] * 6)
 
 
 def turned(
@@ -90,21 +93,20 @@ def turned(
     """
     angles = np.linspace(0, 2 * np.pi, segments, endpoint=False)
     circle = np.stack([np.cos(angles), np.zeros(segments), np.sin(angles)], axis=1)
-    levels = [circle * (r, 0, r) + (0, y, 0) for y, r in rings]
+    # A cyclic swap of the axes keeps normals outward.
+    swap = {1: [0, 1, 2], 2: [2, 0, 1], 0: [1, 2, 0]}[axis]
+    levels = [(circle * (r, 0, r) + (0, y, 0))[:, swap] + np.array(centre) for y, r in rings]
+    after = np.roll(np.arange(segments), -1)
     polygons: list[np.ndarray] = []
     painted: list[Color] = []
     for lower, upper, color in zip(levels[:-1], levels[1:], colors, strict=True):
-        sides = np.stack([lower, upper, np.roll(upper, -1, 0), np.roll(lower, -1, 0)], axis=1)
-        polygons += list(sides)
+        polygons += list(np.stack([lower, upper, upper[after], lower[after]], axis=1))
         painted += [color] * segments
     for radius, color in top:
         disc = circle[::-1] * (radius, 0, radius) + (0, rings[-1][0], 0)
-        polygons.append(disc)
+        polygons.append(disc[:, swap] + np.array(centre))
         painted.append(color)
-    # A cyclic swap of the axes keeps normals outward.
-    shift = {1: 0, 2: 1, 0: 2}[axis]
-    polygons = [np.roll(p, shift, axis=1) + np.array(centre) for p in polygons]
-    points = np.concatenate(polygons)
+    points = np.concatenate(levels)
     return Part(points.min(axis=0), points.max(axis=0), polygons, painted)
 
 
@@ -126,8 +128,7 @@ def may_hide(low: np.ndarray, high: np.ndarray, eye: np.ndarray) -> np.ndarray:
     below = high[:, None] <= low[None, :] + slack
     # a above b and the eye not above the gap: b is on the eye's side (or in between, where neither hides).
     blocked = (above & (eye <= low[:, None] + slack)) | (below & (eye >= high[:, None] - slack))
-    hides: np.ndarray = ~blocked.any(axis=2)
-    return hides
+    return np.logical_not(blocked.any(axis=2))
 
 
 def paint_order(hides: np.ndarray, distance: np.ndarray) -> list[int]:

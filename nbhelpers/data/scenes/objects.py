@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nbhelpers.data.scenes.mesh import Color, Part, cuboid, rgb, tint, turned
+from nbhelpers.data.scenes.mesh import Color, Part, cuboid, face_rect, rgb, tint, turned
 from nbhelpers.data.scenes.world import World
 
 Rng = np.random.Generator
@@ -43,8 +43,10 @@ def _label(rng: Rng, body: Part, face: str) -> None:
 def _arrows(body: Part, face: str, color: Color) -> None:
     """Two "this side up" marks."""
     for left in (0.1, 0.21):
-        body.decal(face, (left + 0.025, 0.16, left + 0.05, 0.32), color)
-        body.decal(face, (left, 0.3, left + 0.075, 0.34), color)
+        body.decal(face, (left + 0.025, 0.14, left + 0.05, 0.26), color)
+        head = face_rect(body.low, body.high, face, (left, 0.25, left + 0.075, 0.38))
+        body.polygons.append(np.array([head[0], head[1], (head[2] + head[3]) / 2]))
+        body.colors.append(color)
 
 
 def pallet(rng: Rng, world: World) -> list[Part]:
@@ -96,7 +98,7 @@ def barrel(rng: Rng, world: World) -> list[Part]:
     shades = [dark, dark, color, light, light, dark, band, light, light, dark, color, dark, light]
     lid = [(rim, light), (rim - 0.022, tint(color, 0.7)), (rim - 0.034, tint(color, 1.02))]
     body = turned(rings, shades, lid, segments=36)
-    for x, z, r in ((0.55, 0.3, 0.05), (-0.6, -0.2, 0.028)):
+    for x, z, r in ((0.55, 0.3, 0.034), (-0.6, -0.2, 0.02)):
         _disc(body, x * radius, height, z * radius, r, tint(color, 0.5))
     if rng.random() < 0.6:
         _rust(rng, body, radius, height)

@@ -37,20 +37,21 @@ class Room:
 
 def look_at_room(rng: Rng, world: World, camera: Camera, wall_m: float) -> Room:
     """Draw floor, back wall and one side wall, which may lie outside the picture."""
-    pixels = 512 if camera.width <= 768 else 1024
+    side = max(camera.width, camera.height)
+    pixels = 384 if side <= 384 else 512 if side <= 640 else 1024
     floor_kind, floor_color = world.floors[int(rng.integers(len(world.floors)))]
     wall_kind, wall_color = world.walls[int(rng.integers(len(world.walls)))]
     floor = _FLOORS[floor_kind](rng, np.array(rgb(floor_color), np.float32), pixels)
     _lanes(rng, world, floor)
     wall = _WALLS[wall_kind](rng, np.array(rgb(wall_color), np.float32), pixels)
-    side = wall.copy()
-    _fittings(rng, world, wall)
-    return _cast(camera, wall_m, float(rng.choice([-1, 1]) * rng.uniform(3.0, 6.5)), (floor, wall, side))
+    beside = wall.copy()
+    _fittings(rng, world, wall, np.array(rgb(wall_color), np.float32))
+    return _cast(camera, wall_m, float(rng.choice([-1, 1]) * rng.uniform(3.0, 6.5)), (floor, wall, beside))
 
 
 def _cast(camera: Camera, wall_m: float, side_m: float, textures: tuple[np.ndarray, ...]) -> Room:
     rays = camera.rays()
-    dx, dy, dz = np.moveaxis(rays, 2, 0)
+    dx, dy, dz = (np.ascontiguousarray(rays[..., axis]) for axis in range(3))
     far = np.float32(1e6)
     with np.errstate(divide="ignore"):
         reach = np.stack(
@@ -68,14 +69,19 @@ def _cast(camera: Camera, wall_m: float, side_m: float, textures: tuple[np.ndarr
     scale = np.float32(textures[0].shape[0] / SPAN_M)
     rows = textures[0].shape[0] - 1 - along * scale
     color = np.empty((*plane.shape, 3), np.float32)
+    columns, mirror = across * scale, cv2.BORDER_REFLECT_101
     for index, texture in enumerate(textures):
         where = plane == index
         if where.any():
-            seen = cv2.remap(
-                texture, across * scale, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-            )
-            color[where] = seen[where]
+            box = _box_of(where)
+            seen = cv2.remap(texture, columns[box], rows[box], cv2.INTER_LINEAR, borderMode=mirror)
+            color[box][where[box]] = seen[where[box]]
     return Room(color, plane, x, z, y)
+
+
+def _box_of(where: np.ndarray) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 @lru_cache(maxsize=4)
@@ -100,7 +106,8 @@ def clouds(rng: Rng, pixels: int) -> np.ndarray:
 
 
 def _plain(rng: Rng, color: np.ndarray, pixels: int, amount: float) -> np.ndarray:
-    return np.ascontiguousarray(color * (1 + amount * clouds(rng, pixels)[..., None]), dtype=np.float32)
+    field = 1 + np.float32(amount) * clouds(rng, pixels)
+    return np.multiply(field[..., None], color, dtype=np.float32)
 
 
 def _lines(texture: np.ndarray, rows: np.ndarray, columns: np.ndarray, factor: float, width: int = 1) -> None:
@@ -189,14 +196,20 @@ def blocks(rng: Rng, color: np.ndarray, pixels: int) -> np.ndarray:
 def _masonry(
     rng: Rng, color: np.ndarray, pixels: int, unit_m: tuple[float, float], spread: float
 ) -> np.ndarray:
+    units, joint = _bond(pixels, unit_m)
+    shades = rng.normal(1, spread, units.max() + 1).astype(np.float32)
+    texture = _plain(rng, color, pixels, 0.02) * shades[units][..., None]
+    return np.where(joint, texture * np.float32(0.35) + (color * 0.45 + 95) * np.float32(0.62), texture)
+
+
+@lru_cache(maxsize=8)
+def _bond(pixels: int, unit_m: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Running bond: the number of the unit at every pixel (P, P), and where its joints are (P, P, 1) bool."""
     rows, columns = np.mgrid[:pixels, :pixels].astype(np.float32) * np.float32(SPAN_M / pixels)
     course = (rows / unit_m[0]).astype(int)
     place = columns / unit_m[1] + 0.5 * (course % 2)
-    shades = rng.normal(1, spread, (course.max() + 1, int(place.max()) + 1)).astype(np.float32)
-    texture = _plain(rng, color, pixels, 0.02) * shades[course, place.astype(int)][..., None]
     joint = ((rows / unit_m[0]) % 1 < 0.14) | (place % 1 < 0.14 * unit_m[0] / unit_m[1])
-    texture[joint] = texture[joint] * 0.35 + (color * 0.45 + 95) * 0.62
-    return texture
+    return course * (int(place.max()) + 1) + place.astype(int), joint[..., None]
 
 
 def panels(rng: Rng, color: np.ndarray, pixels: int) -> np.ndarray:
@@ -217,15 +230,14 @@ def _rect(texture: np.ndarray, left: float, low: float, right: float, high: floa
     region[:] = 0.1 * region + 0.9 * color
 
 
-def _fittings(rng: Rng, world: World, wall: np.ndarray) -> None:
+def _fittings(rng: Rng, world: World, wall: np.ndarray, base: np.ndarray) -> None:
     """Skirting, a shutter door, windows, a sign, pipes: what a back wall may carry."""
-    base = wall.mean(axis=(0, 1))
     _rect(wall, -6.4, 0, 6.4, 0.12, base * 0.7)
     at = rng.uniform(-3.2, 3.2)
     if rng.random() < 0.45:
         _shutter(rng, wall, at - 1.3, at + 1.3)
     if rng.random() < 0.5:
-        _windows(rng, wall)
+        _windows(rng, wall, base * 0.7)
     if rng.random() < 0.4:
         left, low = rng.uniform(-3.5, 2.5), rng.uniform(1.7, 2.3)
         sign = np.array(rgb(world.colors["sign"][int(rng.integers(len(world.colors["sign"])))]), np.float32)
@@ -245,10 +257,10 @@ def _shutter(rng: Rng, wall: np.ndarray, left: float, right: float) -> None:
         _rect(wall, left, low, right, low + 0.04, base * 0.84)
 
 
-def _windows(rng: Rng, wall: np.ndarray) -> None:
+def _windows(rng: Rng, wall: np.ndarray, frame: np.ndarray) -> None:
     glass = np.array(tint((198, 216, 226), float(rng.uniform(0.85, 1.15))), np.float32)
     for left in np.arange(rng.uniform(-6, -4.5), 6, rng.uniform(1.7, 2.6)):
-        _rect(wall, left - 0.06, 2.44, left + 1.26, 3.46, wall.mean(axis=(0, 1)) * 0.7)
+        _rect(wall, left - 0.06, 2.44, left + 1.26, 3.46, frame)
         for pane in range(2):
             _rect(wall, left + 0.62 * pane, 2.5, left + 0.62 * pane + 0.58, 3.4, glass)
 

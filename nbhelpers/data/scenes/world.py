@@ -40,7 +40,7 @@ class World:
     floors: tuple[tuple[str, str], ...]
     walls: tuple[tuple[str, str], ...]
     colors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    objects: tuple[int, int] = (3, 8)
+    objects: tuple[int, int] = (4, 8)
     fov_deg: Range = (46.0, 62.0)
     camera_height_m: Range = (1.5, 2.7)
     camera_yaw_deg: Range = (-16.0, 16.0)
@@ -50,7 +50,7 @@ class World:
     contrast: Range = (0.75, 1.15)
     warmth: Range = (-0.8, 0.9)
     vignette: Range = (0.0, 0.35)
-    noise: Range = (0.8, 4.5)
+    noise: Range = (0.6, 3.4)
     blur_px: Range = (0.0, 0.45)
     jpeg_quality: tuple[int, int] = (84, 95)
     mirror: bool = False
@@ -119,6 +119,7 @@ _SHIFTED = World(
     },
     fov_deg=(40.0, 52.0),
     camera_height_m=(1.9, 3.2),
+    wall_distance_m=(8.2, 11.0),
     exposure=(0.42, 0.72),
     warmth=(-1.0, 0.2),
     vignette=(0.2, 0.5),
