@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbhelpers.distill.auto import Plan, make_plan
+    from nbhelpers.distill.evaluate import SetResults, evaluate_student, run_on_set
     from nbhelpers.distill.postprocess import Letterbox, decode, letterbox
     from nbhelpers.distill.students import (
         STUDENTS,
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
         save_student,
         student_for,
     )
+    from nbhelpers.distill.training import TrainedStudent, train_student
+    from nbhelpers.distill.ultralytics_quiet import LICENCE_NOTE
 
 _HOME = {
     "STUDENTS": "students",
@@ -24,6 +28,14 @@ _HOME = {
     "Letterbox": "postprocess",
     "letterbox": "postprocess",
     "decode": "postprocess",
+    "make_plan": "auto",
+    "Plan": "auto",
+    "train_student": "training",
+    "TrainedStudent": "training",
+    "evaluate_student": "evaluate",
+    "run_on_set": "evaluate",
+    "SetResults": "evaluate",
+    "LICENCE_NOTE": "ultralytics_quiet",
 }
 
 __all__ = [
@@ -36,6 +48,14 @@ __all__ = [
     "Letterbox",
     "letterbox",
     "decode",
+    "make_plan",
+    "Plan",
+    "train_student",
+    "TrainedStudent",
+    "evaluate_student",
+    "run_on_set",
+    "SetResults",
+    "LICENCE_NOTE",
 ]
 
 

@@ -33,7 +33,11 @@ def run_training(
     from nbhelpers.runtime import progress
 
     state = saved_state(folder / "state.pt", mark)
+    max_seconds = settings.max_minutes * 60
     done = 0 if state is None else state["epoch"] + 1
+    ended = state is not None and (
+        state["stopped"] in ("epochs", "patience") or state["seconds"] >= max_seconds
+    )
     with progress(total=plan.epochs, label=f"training {student.name}-{student.size}", unit="epoch") as bar:
         if done:
             bar.update(done)
@@ -48,19 +52,20 @@ def run_training(
             folder,
             settings.seed,
             plan.validate_every,
-            settings.max_minutes * 60,
+            max_seconds,
             mark,
             on_epoch,
             state_every_s,
         )
-        if state is None or done < plan.epochs:
+        if state is not None and ended:  # killed between the last epoch and the record of the training
+            control.history, control.stopped = state["history"], state["stopped"] or "deadline"
+            control.seconds_before, control.resumed_from = state["seconds"], done
+        else:
             kind = SegmentTrainer if student.task == "segment" else DetectTrainer
             with chatter_to(folder / "ultralytics.log"), _deployable(student):
                 trainer = kind(control, overrides(student, data, settings, folder, device, plan))
                 trainer.train()
                 control.seconds_before = trainer.seconds
-                if control.stopped == "epochs" and len(control.history) < plan.epochs:
-                    control.stopped = "patience"
     return control
 
 

@@ -46,7 +46,7 @@ class Control:
     state_every_s: float = STATE_EVERY_S
     history: list[dict[str, Any]] = field(default_factory=list)
     seconds_before: float = 0.0  # spent before a kill
-    stopped: str = "epochs"  # or "patience", "deadline"
+    stopped: str = ""  # at the end "epochs", "patience" or "deadline"
     resumed_from: int = 0
 
     @property
@@ -107,7 +107,10 @@ class _Steered:
     def validate(self) -> tuple[dict[str, Any], float | None]:
         """Validate every `validate_every` epochs and at the end; in between the fitness is None."""
         me = cast(Any, self)
-        last = me.epoch + 1 >= me.epochs or me.stop
+        final = me.epoch + 1 >= me.epochs
+        if not final and self.seconds + (time.monotonic() - self._epoch_began) > self.control.max_seconds:
+            me.stop, self.control.stopped = True, "deadline"  # the next epoch would pass it
+        last = final or me.stop
         self._validated = last or (me.epoch + 1) % self.control.validate_every == 0
         if not self._validated:
             return me.metrics, None
@@ -116,12 +119,10 @@ class _Steered:
     # --- what is kept
     # ----------------------------------------------------------------------------------------------------
     def save_metrics(self, metrics: dict[str, Any]) -> None:
-        """Add the epoch's row to the history, and stop when the next epoch would pass the deadline."""
+        """Add the epoch's row to the history."""
         me = cast(Any, self)
         row = history_row(me.epoch + 1, self.seconds, metrics, self._validated)
         self.control.history.append(row)
-        if self.seconds + (time.monotonic() - self._epoch_began) > self.control.max_seconds:
-            me.stop, self.control.stopped = True, "deadline"
         self.control.on_epoch(row)
 
     def save_model(self) -> bool:
@@ -131,6 +132,8 @@ class _Steered:
             save_tensors(self.control.folder / "best.pt", self._averaged_student())
         ending = me.stop or me.epoch + 1 >= me.epochs
         if ending:
+            if self.control.stopped == "":
+                self.control.stopped = "epochs" if me.epoch + 1 >= me.epochs else "patience"
             save_tensors(self.control.folder / "last.pt", self._averaged_student())
         if ending or time.monotonic() - self._saved_at >= self.control.state_every_s:
             save_tensors(self.control.state_file, self._state())
@@ -157,6 +160,7 @@ class _Steered:
             "stopper": [float(me.stopper.best_fitness), int(me.stopper.best_epoch)],
             "history": self.control.history,
             "seconds": self.seconds,
+            "stopped": self.control.stopped,
         }
 
     def resume_training(self, ckpt: Any) -> None:

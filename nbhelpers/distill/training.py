@@ -185,6 +185,8 @@ def _train(
         plan=asdict(plan),
     )
     _remember(folder, trained, mark, settings.max_minutes)
+    if trained.stopped != "deadline":  # a longer deadline may go on from it
+        (folder / "state.pt").unlink(missing_ok=True)
     return trained
 
 
