@@ -3,8 +3,11 @@
 import sys
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from nbhelpers.errors import BadInput
 from nbhelpers.memory.read import process_bytes
@@ -35,17 +38,22 @@ class Watch:
 
     Attributes:
         start_bytes: resident memory when the block began.
-        peak_bytes: the highest reading. On Linux and macOS a new high-water mark of this process counts even
-            if it fell between two samples. Not covered: a peak below an earlier one that was shorter than the
-            interval or came while C code held the interpreter's lock.
+        peak_bytes: the highest reading. A new high-water mark of this process counts even if it fell between
+            two samples. Not covered: a peak below an earlier one that was shorter than the interval or came
+            while C code held the interpreter's lock.
         end_bytes: the last reading, taken when the block ended, also by an error.
         seconds: how long the block took.
         curve: (seconds since the start, bytes), first and last reading included.
-        gpu_peak_bytes: peak of torch's allocations during the block by GPU number; empty without CUDA.
+        gpu_peak_bytes: peak of torch's allocations during the block by GPU number; empty without CUDA. torch
+            keeps one peak per GPU, so a watch inside another restarts the outer one's.
     """
 
     def __init__(self, interval_s: float = 0.1, children: bool = False) -> None:
         self._interval_s, self._children = interval_s, children
+        self._restart()
+
+    def _restart(self) -> None:
+        self._every_s = self._interval_s
         self.start_bytes = self.peak_bytes = self.end_bytes = 0
         self.seconds = 0.0
         self.curve: list[tuple[float, int]] = []
@@ -57,6 +65,7 @@ class Watch:
         return self.peak_bytes - self.start_bytes
 
     def __enter__(self) -> Self:
+        self._restart()
         _reset_gpu_peaks()
         self._stop = threading.Event()
         self._mark = _high_water_bytes()
@@ -79,7 +88,7 @@ class Watch:
         self.gpu_peak_bytes = _gpu_peaks()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval_s):
+        while not self._stop.wait(self._every_s):
             self._sample()
 
     def _sample(self) -> int:
@@ -88,7 +97,7 @@ class Watch:
         self.peak_bytes = max(self.peak_bytes, used)
         if len(self.curve) >= _MOST_POINTS:
             self.curve = _halved(self.curve)
-            self._interval_s *= 2
+            self._every_s *= 2
         return used
 
 
@@ -101,12 +110,19 @@ def _halved(curve: list[tuple[float, int]]) -> list[tuple[float, int]]:
 
 def _high_water_bytes() -> int:
     """The highest resident memory this process ever had; 0 where the system does not tell."""
-    if sys.platform == "win32":
-        return 0
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    # `ru_maxrss` would be simpler, but Linux carries it over from the parent process.
+    kib = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
+    return kib * 1024 or _high_water_elsewhere()
+
+
+def _high_water_elsewhere() -> int:
+    if sys.platform != "darwin":
+        return int(getattr(psutil.Process().memory_info(), "peak_wset", 0))  # Windows has it
     import resource
 
-    mark = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return mark if sys.platform == "darwin" else mark * 1024  # bytes there, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _cuda_count() -> int:

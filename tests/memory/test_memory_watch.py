@@ -1,0 +1,146 @@
+"""Watching memory during a block."""
+
+import subprocess
+import sys
+import threading
+import time
+import types
+
+import psutil
+import pytest
+
+from nbhelpers.errors import BadInput
+from nbhelpers.memory import Watch, watch
+
+MIB = 1 << 20
+module = sys.modules["nbhelpers.memory.watch"]
+
+
+def above_every_earlier_peak(mib):
+    """A size that lifts this process above its highest resident memory so far."""
+    return module._high_water_bytes() - psutil.Process().memory_info().rss + mib * MIB
+
+
+def test_peak_start_end_and_curve():
+    with watch(0.01) as seen:
+        block = bytearray(100 * MIB)
+        time.sleep(0.1)
+        del block
+        time.sleep(0.05)
+    assert seen.peak_bytes - seen.start_bytes == pytest.approx(100 * MIB, abs=8 * MIB)
+    assert seen.end_bytes == pytest.approx(seen.start_bytes, abs=8 * MIB)
+    assert seen.grown_bytes == seen.peak_bytes - seen.start_bytes
+    assert len(seen.curve) > 5
+    assert seen.curve[0][1] == seen.start_bytes
+    assert seen.curve[-1][1] == seen.end_bytes
+    times = [moment for moment, _ in seen.curve]
+    assert times == sorted(times)
+    assert 0.15 <= seen.seconds < 5
+    assert times[-1] <= seen.seconds
+
+
+def test_what_is_still_held_at_the_end_is_seen_however_short_the_block():
+    with watch(10) as seen:
+        block = bytearray(50 * MIB)
+    assert seen.end_bytes - seen.start_bytes == pytest.approx(len(block), abs=8 * MIB)
+    assert seen.peak_bytes >= seen.end_bytes
+    assert len(seen.curve) == 2
+
+
+def test_a_new_peak_between_two_samples_is_not_missed():
+    size = above_every_earlier_peak(80)
+    with watch(10) as seen:
+        block = bytearray(size)
+        del block
+    assert seen.grown_bytes == pytest.approx(size, abs=8 * MIB)
+    assert max(used for _, used in seen.curve) < seen.peak_bytes, "no sample saw it"
+
+
+def test_an_earlier_peak_is_not_blamed_on_the_block():
+    block = bytearray(above_every_earlier_peak(80))
+    del block
+    with watch(10) as seen:
+        pass
+    assert seen.grown_bytes < 8 * MIB
+
+
+def test_the_high_water_mark_is_this_processs_own():
+    block = bytearray(above_every_earlier_peak(200))
+    code = "from nbhelpers.memory.watch import _high_water_bytes; print(_high_water_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0 < int(done.stdout) < len(block)
+
+
+def test_an_error_in_the_block_passes_and_the_readings_stay():
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError), watch(0.01) as seen:
+        _ = 1 / 0
+    assert seen.end_bytes > 0
+    assert seen.curve[-1][1] == seen.end_bytes
+    assert threading.active_count() == before
+
+
+def test_watches_can_be_nested_and_used_again():
+    with watch(0.01) as outer:
+        with watch(0.01) as inner:
+            block = bytearray(60 * MIB)
+            time.sleep(0.03)
+        del block
+    assert outer.peak_bytes >= inner.peak_bytes - MIB
+    first = outer.peak_bytes
+    with outer:
+        pass
+    assert len(outer.curve) == 2, "a second use starts afresh"
+    assert outer.peak_bytes <= first
+
+
+def test_children_count_when_asked():
+    code = "block = bytearray(60 << 20); print('ready', flush=True); input()"
+    with watch(0.01, children=True) as seen:
+        child = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        child.stdout.readline()
+        time.sleep(0.1)
+        child.communicate("\n")
+    assert seen.grown_bytes > 60 * MIB
+
+
+def test_a_long_watch_keeps_a_bounded_curve_with_its_peak(monkeypatch):
+    readings = iter([*range(1000, 9000), 10**9, *range(9000, 12000)])
+    monkeypatch.setattr(module, "process_bytes", lambda children: next(readings))
+    seen = Watch(100.0)
+    with seen:
+        for _ in range(11_000 - 2):
+            seen._sample()
+    assert len(seen.curve) <= module._MOST_POINTS
+    assert seen.curve[0][1] == seen.start_bytes == 1000
+    assert seen.curve[-1][1] == seen.end_bytes
+    assert 10**9 in [used for _, used in seen.curve]
+    assert [moment for moment, _ in seen.curve] == sorted(moment for moment, _ in seen.curve)
+
+
+def test_gpu_peaks_are_those_of_the_block(monkeypatch):
+    peaks = {0: 900, 1: 900}
+    cuda = types.SimpleNamespace(
+        is_initialized=lambda: True,
+        device_count=lambda: 2,
+        reset_peak_memory_stats=lambda index: peaks.update({index: 0}),
+        max_memory_allocated=lambda index: peaks[index],
+    )
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    with watch() as seen:
+        peaks[1] = 700
+    assert seen.gpu_peak_bytes == {0: 0, 1: 700}
+
+
+def test_without_cuda_there_are_no_gpu_peaks():
+    with watch() as seen:
+        pass
+    assert seen.gpu_peak_bytes == {}
+
+
+@pytest.mark.parametrize("interval", [0, -1, float("nan")])
+def test_an_interval_that_makes_no_sense(interval):
+    with pytest.raises(BadInput, match="interval_s"):
+        watch(interval)
