@@ -1,6 +1,7 @@
 """Detections drawn on an image, through supervision's annotators."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def draw_detections(
     boxes: bool = True,
     labels: bool = True,
     scale: float | None = None,
+    text_scale: float = 1.0,
     opacity: float = 0.45,
 ) -> np.ndarray:
     """Draw boxes, masks and names on an image.
@@ -39,6 +41,7 @@ def draw_detections(
         labels: write the names.
         scale: enlarge the picture by this factor first; by default images whose longer side is under
             320 px are enlarged to about 480 px, so that names stay legible.
+        text_scale: factor on the size of the names, which is 1/27 of the longer side.
         opacity: of the mask fill, 0..1.
 
     Returns:
@@ -57,7 +60,9 @@ def draw_detections(
     for annotator in _annotators(bgr, masks and detections.mask is not None, boxes, opacity):
         bgr = annotator.annotate(bgr, detections)
     if labels:
-        bgr = _label_annotator(bgr).annotate(bgr, detections, _label_texts(detections, class_names, scores))
+        bgr = _label_annotator(bgr, text_scale).annotate(
+            bgr, detections, _label_texts(detections, class_names, scores)
+        )
     return np.ascontiguousarray(bgr[..., ::-1])
 
 
@@ -105,7 +110,7 @@ def _annotators(canvas: np.ndarray, masks: bool, boxes: bool, opacity: float) ->
     import supervision as sv
 
     colors = sv.ColorPalette.from_hex(list(PALETTE))
-    thickness = max(1, round(max(canvas.shape[:2]) / 400))
+    thickness = max(1, round(max(canvas.shape[:2]) / 320))
     chosen: list[Any] = []
     if masks:
         chosen += [
@@ -117,16 +122,18 @@ def _annotators(canvas: np.ndarray, masks: bool, boxes: bool, opacity: float) ->
     return chosen
 
 
-def _label_annotator(canvas: np.ndarray) -> Any:
-    """Names in a real font: Unicode class names work, and small sizes stay legible."""
+def _label_annotator(canvas: np.ndarray, text_scale: float) -> Any:
+    """Names in the font that matplotlib brings along: it has far more than ASCII, and small sizes read well."""
+    import matplotlib as mpl
     import supervision as sv
 
-    size = max(11, round(max(canvas.shape[:2]) / 38))
+    size = max(11, round(text_scale * max(canvas.shape[:2]) / 27))
     return sv.RichLabelAnnotator(
         color=sv.ColorPalette.from_hex(list(PALETTE)),
         text_color=sv.ColorPalette.from_hex([text_color(i) for i in range(len(PALETTE))]),
+        font_path=str(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"),
         font_size=size,
-        text_padding=max(2, size // 4),
+        text_padding=max(2, size // 6),
         smart_position=True,
     )
 

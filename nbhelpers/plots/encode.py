@@ -9,12 +9,13 @@ from PIL import Image
 
 from nbhelpers.artifacts import write_atomic
 from nbhelpers.errors import BadInput
+from nbhelpers.plots.palette import PALETTE, class_color
 
 if TYPE_CHECKING:
     from IPython.display import Image as InlineImage
     from matplotlib.figure import Figure
 
-# Fewer pixels cost the eye less than few colours, so each resolution tries only 256 and 96 colours.
+# Fewer pixels cost the eye less than few colours, so each resolution tries 256 colours and no less.
 _SHRINK = (1.0, 0.85, 0.72, 0.6, 0.5, 0.4, 0.3)
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 
@@ -73,9 +74,17 @@ def _candidates(figure: "Figure", kind: str, dpi: float) -> Iterator[bytes]:
                 yield _to_bytes(image, "jpeg", quality=quality, optimize=True, subsampling=0)
             continue
         yield _to_bytes(image, "png", optimize=True)
-        for colors in (256, 96):
-            few = image.quantize(colors, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-            yield _to_bytes(few, "png", optimize=True)
+        for method in (Image.Quantize.MEDIANCUT, Image.Quantize.FASTOCTREE):
+            yield _to_bytes(_few_colors(image, method), "png", optimize=True)
+
+
+def _few_colors(image: Image.Image, method: Image.Quantize) -> Image.Image:
+    """The picture in 256 colours, the house palette among them, so that class colours stay what they are."""
+    fixed = [channel for index in range(len(PALETTE)) for channel in class_color(index)]
+    free = image.quantize(256 - len(PALETTE), method=method, dither=Image.Dither.NONE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(fixed + free[: 768 - len(fixed)])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _render(figure: "Figure", dpi: float) -> Image.Image:
