@@ -14,6 +14,8 @@ from nbhelpers.data.validate.shapes import Kind, Shapes
 
 TOLERANCE_PX = 1e-3
 _CHUNK = 4096
+# pycocotools 2.0.11 puts 4 x the number of masks into a uint8 (toBbox), which numpy 2 refuses above 255.
+_BATCH = 63
 
 
 def check_polygons(draft: Draft, shapes: Shapes) -> None:
@@ -91,12 +93,15 @@ def _measure(draft: Draft, shapes: Shapes, rows: NDArray[np.int64]) -> None:
         else:
             several.append(row)
     for (width, height), group in by_size.items():
-        drawn = coco_mask.frPyObjects(
-            [draft.annotations[row]["segmentation"][0] for row in group], height, width
-        )
-        _store(draft, shapes, group, drawn)
+        for batch in _batches(group):
+            outlines = [draft.annotations[row]["segmentation"][0] for row in batch]
+            _store(draft, shapes, batch, coco_mask.frPyObjects(outlines, height, width))
     for row in several:
         _measure_parts(draft, shapes, row)
+
+
+def _batches(values: list[Any]) -> list[list[Any]]:
+    return [values[start : start + _BATCH] for start in range(0, len(values), _BATCH)]
 
 
 def _measure_parts(draft: Draft, shapes: Shapes, row: int) -> None:
@@ -104,7 +109,7 @@ def _measure_parts(draft: Draft, shapes: Shapes, row: int) -> None:
     parts = draft.annotations[row]["segmentation"]
     width, height = draft.size_of(row)
     drawn = coco_mask.frPyObjects(parts, height, width)
-    covers = coco_mask.area(drawn) > 0
+    covers = np.concatenate([coco_mask.area(batch) for batch in _batches(drawn)]) > 0
     if covers.any() and not covers.all():
         draft.annotations[row]["segmentation"] = [parts[index] for index in np.flatnonzero(covers)]
         message = f"{int((~covers).sum())} of {len(parts)} polygons removed: they cover no pixel"

@@ -9,7 +9,7 @@ from nbhelpers.data.rle import Runs, measure, runs_from_lists, runs_from_strings
 from nbhelpers.data.validate.draft import Draft
 from nbhelpers.data.validate.shapes import Kind, Shapes
 
-_CHUNK = 4096
+_CHUNK = 512
 
 
 def check_rles(draft: Draft, shapes: Shapes) -> None:
