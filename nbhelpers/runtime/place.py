@@ -82,8 +82,8 @@ def in_jupyter() -> bool:
 
 
 def headless() -> bool:
-    """Whether nobody watches: papermill, or standard error is neither a terminal nor a live notebook."""
-    if under_papermill():
+    """Whether nobody watches: papermill, a saved Kaggle version, or no terminal and no live notebook."""
+    if under_papermill() or os.environ.get("KAGGLE_KERNEL_RUN_TYPE") == "Batch":
         return True
     return not (in_jupyter() or (sys.stderr is not None and sys.stderr.isatty()))
 
