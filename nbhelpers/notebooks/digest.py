@@ -55,7 +55,11 @@ def notebook_code(notebook: Any) -> str:
 @cache
 def package_code() -> str:
     """Hash of the package's sources that notebooks run on: all but the command line and the runner."""
-    root = Path(nbhelpers.__file__).parent
+    return sources_digest(Path(nbhelpers.__file__).parent)
+
+
+def sources_digest(root: Path) -> str:
+    """Hash of the names and bytes of a package's sources, the command line and the runner left out."""
     hashed = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root).as_posix()

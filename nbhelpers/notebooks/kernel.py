@@ -32,8 +32,15 @@ class ThisPython(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The kernel of this interpreter."""
-        # Without the level every kernel start warns that it talks over the loopback device unencrypted.
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
+        # Without the level each kernel warns at its start (loopback unencrypted) and at an interrupted end.
+        command = [
+            sys.executable,
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+            "--log-level=CRITICAL",
+        ]
         return KernelSpec(argv=command, display_name="Python 3", language="python")
 
     async def _async_launch_kernel(self, kernel_cmd: list[str], **kwargs: Any) -> None:
@@ -83,6 +90,10 @@ class Execution:
         ThisPython.exit_code, kills = None, oom_kill_count()
         try:
             self._papermill()
+        except KeyboardInterrupt:
+            # What nbclient still waits for will end with the kernel; asyncio would report that as errors.
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
+            raise
         except Exception as error:
             return self._explain(error, oom_kill_count() - kills)
         finally:

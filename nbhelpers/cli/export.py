@@ -1,0 +1,121 @@
+"""`nbhelpers optimize-model`: a student as ONNX, in half precision or INT8."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nbhelpers.cli.options import Images, Output, existing_file
+from nbhelpers.cli.output import Answer, command
+from nbhelpers.errors import BadInput
+
+ROOM = "Export"
+
+
+class Format(StrEnum):
+    """File formats."""
+
+    onnx = "onnx"
+
+
+class Quantize(StrEnum):
+    """Number formats."""
+
+    int8 = "int8"
+    fp16 = "fp16"
+    dynamic = "dynamic"
+    none = "none"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands of this room."""
+
+    @command(
+        app,
+        "optimize-model",
+        ROOM,
+        "optimize-model --model best.pt --quantize int8 --calibration train.json --output engines",
+    )
+    def optimize_model(
+        model: Annotated[Path, typer.Option(metavar="FILE", help="A trained student (.pt).")],
+        output: Output,
+        file_format: Annotated[Format, typer.Option("--format", help="File format.")] = Format.onnx,
+        quantize: Annotated[
+            Quantize, typer.Option(help="int8 (static, needs --calibration), dynamic, fp16 or none.")
+        ] = Quantize.none,
+        calibration: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="COCO JSON whose images set the ranges of int8.")
+        ] = None,
+        images: Images = None,
+        calibration_images: Annotated[int, typer.Option(min=1, help="How many of them are used.")] = 64,
+        opset: Annotated[int, typer.Option(min=17, help="ONNX operator set.")] = 18,
+    ) -> Answer:
+        """Write a student as ONNX, prove that it gives what torch gives, and make it smaller and faster."""
+        existing_file(model, "--model")
+        source = _calibration(quantize, calibration, images)
+        return _optimize(model, output, quantize, source, calibration_images, opset)
+
+
+def _calibration(quantize: Quantize, calibration: Path | None, images: Path | None) -> Any:
+    """The set for calibration; None where none is needed."""
+    if quantize is not Quantize.int8:
+        return None
+    if calibration is None:
+        raise BadInput("--quantize int8 needs --calibration, a COCO file with images like those of later use")
+    from nbhelpers.data import load_coco
+
+    return load_coco(existing_file(calibration, "--calibration"), images)
+
+
+def _optimize(model: Path, output: Path, quantize: Quantize, source: Any, limit: int, opset: int) -> Answer:
+    from nbhelpers.distill import load_student
+    from nbhelpers.export import export_onnx, quantize_dynamic, quantize_static
+
+    student = load_student(model)
+    exported = export_onnx(student, output / f"{model.stem}.onnx", opset=opset)
+    data: dict[str, Any] = {"model": str(model), "quantize": quantize.value, "onnx": exported}
+    made = exported.path
+    steps: dict[Quantize, Callable[[Path], Any]] = {
+        Quantize.int8: lambda out: quantize_static(exported.path, out, source, limit=limit),
+        Quantize.dynamic: lambda out: quantize_dynamic(exported.path, out),
+        Quantize.fp16: lambda out: export_onnx(student, out, opset=opset, half=True),
+    }
+    if quantize in steps:
+        made = output / f"{model.stem}.{quantize.value}.onnx"
+        data[quantize.value] = steps[quantize](made)
+    data["difference_to_torch"] = _difference(student, made, source)
+    data["paths"] = {"onnx": str(exported.path), "model": str(made)}
+    return Answer(data, _text(data, exported.path, made))
+
+
+def _difference(student: Any, made: Path, source: Any) -> dict[str, Any]:
+    """Largest absolute difference of the outputs, by meaning, on real images where there are some."""
+    import numpy as np
+
+    from nbhelpers.export import OnnxEngine, TorchEngine
+    from nbhelpers.export.accuracy import output_differences
+
+    if source is None:
+        side = student.image_size
+        images = [np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)]
+    else:
+        images = [source.image(image_id) for image_id in source.image_ids[:8]]
+    kind = "noise" if source is None else "calibration images"
+    return {
+        "on": kind,
+        "n": len(images),
+        **output_differences(OnnxEngine(made), TorchEngine(student), images),
+    }
+
+
+def _text(data: dict[str, Any], onnx: Path, made: Path) -> str:
+    from nbhelpers.runtime import size_text
+
+    files = dict.fromkeys((onnx, made))
+    lines = [f"{path}  {size_text(path.stat().st_size)}" for path in files]
+    found = {key: value for key, value in data["difference_to_torch"].items() if key not in ("on", "n")}
+    parts = ", ".join(f"{name} {value:.2g}" for name, value in found.items())
+    lines.append(f"largest difference to torch on {data['difference_to_torch']['on']}: {parts}")
+    return "\n".join(lines)
