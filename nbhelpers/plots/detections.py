@@ -123,7 +123,7 @@ def _annotators(canvas: np.ndarray, masks: bool, boxes: bool, opacity: float) ->
 
 
 def _label_annotator(canvas: np.ndarray, text_scale: float) -> Any:
-    """Names in the font that matplotlib brings along: it has far more than ASCII, and small sizes read well."""
+    """Names in the font that matplotlib brings along: it has more than ASCII, and small sizes read well."""
     import matplotlib as mpl
     import supervision as sv
 

@@ -54,28 +54,32 @@ def encode_figure(figure: "Figure", kind: str = "png", max_kb: float = 150, dpi:
     """
     if kind not in _FORMATS.values():
         raise BadInput(f"encode_figure: kind {kind!r} is unknown; use 'png' or 'jpeg'")
-    smallest = None
-    for data in _candidates(figure, kind, dpi):
-        if len(data) <= max_kb * 1000:
-            return data
-        smallest = min(smallest or len(data), len(data))
+    bound, tried, smallest = max_kb * 1000, 1.0, 0
+    for shrink in _SHRINK:
+        # Bytes fall about with the number of pixels: skip what is far from fitting, since drawing takes time.
+        if smallest * (shrink / tried) ** 2 > 1.3 * bound:
+            continue
+        sizes = []
+        for data in _encodings(_render(figure, dpi * shrink), kind):
+            if len(data) <= bound:
+                return data
+            sizes.append(len(data))
+        tried, smallest = shrink, min(sizes)
     raise BadInput(
-        f"encode_figure: the figure needs {(smallest or 0) / 1000:.0f} kB even at {_SHRINK[-1]:.0%} "
-        f"of {dpi:g} dpi; raise max_kb (now {max_kb:g}) or show fewer images"
+        f"encode_figure: the figure needs {smallest / 1000:.0f} kB at {tried:.0%} of {dpi:g} dpi; "
+        f"raise max_kb (now {max_kb:g}) or show fewer images"
     )
 
 
-def _candidates(figure: "Figure", kind: str, dpi: float) -> Iterator[bytes]:
+def _encodings(image: Image.Image, kind: str) -> Iterator[bytes]:
     """Encodings from the best-looking to the smallest."""
-    for shrink in _SHRINK:
-        image = _render(figure, dpi * shrink)
-        if kind == "jpeg":
-            for quality in (90, 80, 70):
-                yield _to_bytes(image, "jpeg", quality=quality, optimize=True, subsampling=0)
-            continue
-        yield _to_bytes(image, "png", optimize=True)
-        for method in (Image.Quantize.MEDIANCUT, Image.Quantize.FASTOCTREE):
-            yield _to_bytes(_few_colors(image, method), "png", optimize=True)
+    if kind == "jpeg":
+        for quality in (90, 80, 70):
+            yield _to_bytes(image, "jpeg", quality=quality, optimize=True, subsampling=0)
+        return
+    yield _to_bytes(image, "png", optimize=True)
+    for method in (Image.Quantize.MEDIANCUT, Image.Quantize.FASTOCTREE):
+        yield _to_bytes(_few_colors(image, method), "png", optimize=True)
 
 
 def _few_colors(image: Image.Image, method: Image.Quantize) -> Image.Image:

@@ -18,7 +18,7 @@ BUILDERS: Mapping[str, Callable[[Rng, World], list[Part]]] = {
     **{"ladder": machines.ladder, "pallet_jack": machines.pallet_jack},
 }
 # Large things look for a place first; small ones fill what is left.
-_FIRST = ("forklift", "shelf", "pallet_jack", "ladder", "pallet", "barrel", "box", "cone")
+_FIRST = ("forklift", "shelf", "pallet_jack", "ladder", "pallet", "barrel", "cone", "box")
 _LARGE = ("shelf", "forklift", "ladder", "pallet_jack")
 SIZE_SHARE = (0.08, 0.44)
 _TRIES = 90

@@ -15,7 +15,8 @@ def photograph(rng: np.random.Generator, world: World, color: np.ndarray) -> np.
     gain *= 1 - rng.uniform(*world.vignette) * (x**2 + y**2) / 2
     picture = color * (gain * rng.uniform(*world.exposure)).astype(np.float32)[..., None]
     picture = _soft_clip(picture * _white(rng.uniform(*world.warmth)))
-    sigma = rng.uniform(*world.blur_px) * max(height, width) / 160
+    # A lens of its own size: larger pictures are blurred by more pixels, but by less of the picture.
+    sigma = rng.uniform(*world.blur_px) * np.sqrt(max(height, width) / 160)
     if sigma > 0.15:
         picture = cv2.GaussianBlur(picture, (0, 0), sigma)
     level = rng.uniform(*world.noise)

@@ -86,14 +86,16 @@ def _box_of(where: np.ndarray) -> tuple[slice, slice]:
 
 @lru_cache(maxsize=4)
 def noise_bank(pixels: int) -> np.ndarray:
-    """Four fields of cloudy noise (4, pixels, pixels) float32, mean 0, deviation 1; the same in every run."""
+    """Four cloudy fields (4, pixels, pixels) float32, mean 0, deviation 1, without seams, always the same."""
     fields = []
     for seed in range(4):
         rng = np.random.default_rng(seed)
         field = np.zeros((pixels, pixels), np.float32)
-        for octave, weight in ((4, 1.0), (12, 0.7), (48, 0.5), (160, 0.4), (pixels, 0.35)):
-            coarse = rng.normal(size=(octave, octave)).astype(np.float32)
-            field += weight * cv2.resize(coarse, (pixels, pixels), interpolation=cv2.INTER_CUBIC)
+        for octave, weight in ((4, 1.0), (16, 0.7), (64, 0.5), (128, 0.4), (pixels, 0.35)):
+            coarse = np.pad(rng.normal(size=(octave, octave)).astype(np.float32), 2, mode="wrap")
+            step = pixels // octave
+            fine = cv2.resize(coarse, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
+            field += weight * fine[2 * step : -2 * step, 2 * step : -2 * step]
         fields.append((field - field.mean()) / field.std())
     return np.stack(fields)
 

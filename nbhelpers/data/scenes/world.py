@@ -30,7 +30,7 @@ class World:
         warmth: colour temperature from -1 (cold) to 1 (warm).
         vignette: darkening in the corners, 0..1.
         noise: standard deviation of the sensor noise, grey levels of 255.
-        blur_px: Gaussian sigma at 160 px, scaled with the size.
+        blur_px: Gaussian sigma at 160 px; grows with the root of the size.
         jpeg_quality: of the stored image.
         mirror: turn every picture left to right, lights included.
     """
