@@ -98,6 +98,11 @@ def test_headless_without_a_terminal_but_not_in_a_live_notebook(monkeypatch):
     assert headless()
     fake_kernel(monkeypatch, "Shell")  # Colab's
     assert not headless()
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    assert not headless()
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
+    assert headless()
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE")
     monkeypatch.setenv("NBHELPERS_PAPERMILL", "1")
     assert headless()
 
