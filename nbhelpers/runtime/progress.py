@@ -99,7 +99,7 @@ def _tqdm(total: int | None, label: str, unit: str, quiet_s: float) -> Any:
     # The text bar in notebooks too: the widget one leaves its state in the saved file.
     from tqdm import tqdm
 
-    when = {"delay": quiet_s, "mininterval": 0.25}
+    when: dict[str, Any] = {"delay": quiet_s, "mininterval": 0.25}
     return tqdm(total=total, desc=label or None, unit=unit, file=sys.stderr, dynamic_ncols=True, **when)
 
 
