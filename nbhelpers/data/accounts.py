@@ -40,7 +40,10 @@ def _repaired(items: Iterable[Item], key: str, about_images: bool) -> set[Any]:
 
 
 def completion_items(changes: Sequence[Change], names: Mapping[Any, str], file: str) -> list[Item]:
-    """A line for every value that contradicted its mask, and one for all that were merely missing."""
+    """A line for every value that did not fit its mask, and one for all that were merely missing.
+
+    They are notes: where the contradiction is grave, validation has warned of it.
+    """
     missing = Counter(change.key for change in changes if not change.old)
     items = [
         Item("info", f"{key}_completed", file, None, None, _completed(key, count), "kept")
@@ -58,9 +61,9 @@ def _completed(key: str, count: int) -> str:
 
 def _contradiction(change: Change, file: str) -> Item:
     old, new = (_short(value) for value in (change.old, change.new))
-    message = f"annotation {change.annotation_id}: {change.key} {old} contradicts its mask; now {new}"
+    message = f"annotation {change.annotation_id}: {change.key} {old} does not fit its mask; now {new}"
     code = f"{change.key}_from_mask"
-    return Item("warning", code, file, change.image_id, change.annotation_id, message, "repaired")
+    return Item("info", code, file, change.image_id, change.annotation_id, message, "repaired")
 
 
 def _short(value: Any) -> str:

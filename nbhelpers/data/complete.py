@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nbhelpers.data.masks import to_rle
 from nbhelpers.data.modes import has_box, has_mask
+from nbhelpers.data.validate.measures import AREA_OUTLINE, AREA_SHARE
+from nbhelpers.data.validate.polygons import extents
 from nbhelpers.runtime import progress
 
 if TYPE_CHECKING:
     from nbhelpers.data.coco import CocoSet
 
-# A given box this close to the mask's own is the same box, but for how a tool rounds to whole pixels.
+# How far a side of a given box may be from the mask's, measured by its points or by its pixels (thin tips
+# cover no pixel): tools round to whole pixels in either way.
 NEAR_PX = 1.0
-# Areas by corner points and by counted pixels differ by less; beyond it the given one was not the mask's.
-NEAR_AREA = 0.05
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ def complete(coco: "CocoSet") -> "CocoSet":
 def complete_with_changes(coco: "CocoSet") -> tuple["CocoSet", list[Change]]:
     """Complete a set and say what was changed.
 
-    For each annotation with a mask (polygons of any number of parts, or RLE; crowds too) `bbox` becomes the
-    one tight box of all parts, XYWH in pixels, and `area` the number of pixels of the mask. A given box is
-    kept where no side is further than a pixel from the mask's. Without a mask, a missing `area` becomes the
-    box's. A missing `iscrowd` becomes 0. The set given is not changed.
+    For each annotation with a mask (polygons of any number of parts, or RLE; crowds too) `bbox` is the one
+    tight box round all parts, XYWH in pixels, and `area` the number of pixels of the mask. Given values that
+    say the same are kept: a box whose sides lie within a pixel of the mask's, by its points or its pixels; an
+    area that `validate` does not find contradicting. Without a mask, a missing `area` is the box's. A missing
+    `iscrowd` is 0. The set given is not changed.
 
     Returns:
-        The completed set, and every change of a value in the order of the annotations. An area that was
-        within 5 % of the mask's is refined without a line of its own.
+        The completed set, and every change of a value in the order of the annotations.
     """
     sizes = {image["id"]: (int(image["height"]), int(image["width"])) for image in coco.images}
     changes: list[Change] = []
@@ -60,9 +61,10 @@ def _completion(entry: Mapping[str, Any], height: int, width: int) -> dict[str, 
     new: dict[str, Any] = {"iscrowd": int(entry.get("iscrowd") or 0)}
     if has_mask(entry):
         box, area = _measure(entry["segmentation"], height, width)
-        if area:
+        if area and not _says_same_box(entry, box):
+            new["bbox"] = box
+        if area and not _says_same_area(entry, area, box):
             new["area"] = area
-            new["bbox"] = entry["bbox"] if has_box(entry) and _near(entry["bbox"], box) else box
     elif not entry.get("area") and has_box(entry):
         new["area"] = float(entry["bbox"][2] * entry["bbox"][3])
     return new
@@ -70,16 +72,32 @@ def _completion(entry: Mapping[str, Any], height: int, width: int) -> dict[str, 
 
 def _measure(segmentation: Any, height: int, width: int) -> tuple[list[float], float]:
     """Tight box (XYWH, pixels) and area (pixels) of a mask, all parts together."""
-    from pycocotools import mask as cocomask
+    from pycocotools import mask as coco_mask
 
     rle = to_rle(segmentation, height, width)
-    return [float(value) for value in cocomask.toBbox(rle)], float(cocomask.area(rle))
+    return [float(value) for value in coco_mask.toBbox(rle)], float(coco_mask.area(rle))
 
 
-def _near(box: list[float], tight: list[float]) -> bool:
-    """Whether no side of a box is further than a pixel from the tight one."""
-    sides = zip(_xyxy(box), _xyxy(tight), strict=True)
-    return all(abs(given - wanted) <= NEAR_PX for given, wanted in sides)
+def _says_same_box(entry: Mapping[str, Any], tight: list[float]) -> bool:
+    """Whether the given box is the mask's own, by its pixels or by its points."""
+    if not has_box(entry):
+        return False
+    pixels, points = _xyxy(tight), _points(entry["segmentation"]) or _xyxy(tight)
+    return all(
+        min(pair) - NEAR_PX <= side <= max(pair) + NEAR_PX
+        for side, *pair in zip(_xyxy(entry["bbox"]), pixels, points, strict=True)
+    )
+
+
+def _points(segmentation: Any) -> tuple[float, float, float, float] | None:
+    """XYXY round the points of polygons, None for an RLE."""
+    return extents(segmentation) if isinstance(segmentation, list) else None
+
+
+def _says_same_area(entry: Mapping[str, Any], area: float, tight: list[float]) -> bool:
+    given = entry.get("area") or 0.0
+    outline = tight[2] + tight[3]
+    return abs(given - area) <= AREA_SHARE * max(given, area) + AREA_OUTLINE * outline and given > 0
 
 
 def _xyxy(box: list[float]) -> tuple[float, float, float, float]:
@@ -88,9 +106,7 @@ def _xyxy(box: list[float]) -> tuple[float, float, float, float]:
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    keys: list[Literal["bbox", "area", "iscrowd"]] = ["bbox", "iscrowd"]
-    if "area" in after and abs((before.get("area") or 0) - after["area"]) > NEAR_AREA * after["area"]:
-        keys.append("area")
+    keys: tuple[Literal["bbox", "area", "iscrowd"], ...] = ("bbox", "area", "iscrowd")
     return [
         Change(before["id"], before["image_id"], key, before.get(key), after[key])
         for key in keys

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 from nbhelpers.artifacts import read_json, sha256_file, write_json
 from nbhelpers.data.accounts import completion_items, placement_items, split_items, with_items
 from nbhelpers.data.complete import complete_with_changes
-from nbhelpers.data.configs import generated_settings, write_settings
+from nbhelpers.data.configs import SETTINGS_FILE, generated_settings, write_settings
 from nbhelpers.data.image_files import Placed, count_ways, place_images
-from nbhelpers.data.modes import Mode, mode_config, write_mode_config
+from nbhelpers.data.modes import MODE_FILE, Mode, mode_config, write_mode_config
 from nbhelpers.data.near_duplicates import near_duplicates
 from nbhelpers.data.prepared import MARKER, Prepared
 from nbhelpers.data.split import describe, parse_split, split
 from nbhelpers.data.statistics import statistics
-from nbhelpers.data.validate import Report, validate
+from nbhelpers.data.validate import REPORT_FILE, Report, validate
 from nbhelpers.errors import BadInput, CheckFailed
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def prepare(
 
     The output folder holds one JSON per part, `images/`, `statistics.json`, `validation_report.json` and,
     with `generate_configs`, `.mode_config.json` and `settings.generated.yaml`. The same input gives the same
-    bytes. While files of an earlier preparation are being replaced, the folder counts as unfinished
-    (`load_prepared` refuses it); running again finishes it. The report is written in any case.
+    bytes. While files are being written the folder counts as unfinished (`load_prepared` refuses it), and a
+    run that was cut short is finished by the next. The report is written in any case.
 
     Args:
         data: the COCO JSON.
@@ -80,11 +80,14 @@ def prepare(
     checked = validate(data, images, strict=strict, decode=decode)
     _require_ok(checked.report, output)
     work = _completed(checked.coco, checked.report)
-    _gather(work, output / "images", copy)
     _divide(work, split, seed, list(groups or []))
+    before = _begin(output, list(work.parts))
+    _gather(work, output / "images", copy)
     inputs = wanted_inputs(data, split, seed, strict)
     config = mode_config(work.coco, work.mode) if generate_configs else {}
     _write(work, output, inputs, config)
+    _remove_old(output, before, list(work.parts), [item.file_name for item in work.placed])
+    _finish(work, output, inputs)
     parts = {name: replace(part, cache_mib=cache_mib) for name, part in work.parts.items()}
     return Prepared(
         output=output,
@@ -118,7 +121,7 @@ def _require_ok(report: Report, output: Path) -> None:
     """Stop, with the report on disk, where nothing is left to use or strictness forbids to go on."""
     if report.ok:
         return
-    path = report.write(output / "validation_report.json")
+    path = report.write(output / REPORT_FILE)
     if not (report.images.usable and report.annotations.usable):
         raise CheckFailed(
             f"{report.path}: no image or no annotation is left to use; see {path} for the reasons"
@@ -142,6 +145,7 @@ def _completed(coco: "CocoSet", report: Report) -> _Work:
 def _gather(work: _Work, folder: Path, copy: bool) -> None:
     """Bring the images into the output folder."""
     work.coco, work.placed = place_images(work.coco, folder, copy)
+    work.parts = {name: work.coco.subset(part.image_ids) for name, part in work.parts.items()}
     work.report = with_items(work.report, placement_items(work.placed))
 
 
@@ -153,31 +157,45 @@ def _divide(work: _Work, spec: str, seed: int, groups: list[Iterable[int]]) -> N
     work.report = with_items(work.report, split_items(work.parts, work.groups, work.report.path.name))
 
 
+def _begin(output: Path, parts: list[str]) -> dict[str, list[str]]:
+    """Mark the folder as unfinished; returns what earlier preparations, finished or not, put there."""
+    marker = output / MARKER
+    known = read_json(marker) if marker.is_file() else {"parts": [], "images": []}
+    before = {"parts": sorted({*known["parts"], *parts}), "images": known["images"]}
+    write_json(marker, {"finished": False, **before}, indent=None)
+    return before
+
+
 def _write(work: _Work, output: Path, inputs: dict[str, Any], config: dict[str, Any]) -> None:
-    """Write everything but the images; the marker goes first and comes back last."""
-    before = read_json(output / MARKER)["images"] if (output / MARKER).is_file() else []
-    (output / MARKER).unlink(missing_ok=True)
+    """Write the parts, the numbers, the configurations and the report."""
     numbers = statistics(work.coco).to_dict()
     for name, part in work.parts.items():
-        part.save(output / f"{name}.json")
-        part.path = output / f"{name}.json"
+        part.path = part.save(output / f"{name}.json")
     write_json(output / "statistics.json", {**numbers, "parts": describe(work.parts)})
+    for name in (MODE_FILE, SETTINGS_FILE) if not config else ():
+        (output / name).unlink(missing_ok=True)
     if config:
         write_mode_config(output, config)
         spec = {key: inputs[key] for key in ("seed", "strict")}
         write_settings(output, generated_settings(work.parts, config, spec=inputs["split"], **spec))
     work.report.statistics = numbers
-    work.report.write(output / "validation_report.json")
-    files = sorted(item.file_name for item in work.placed)
-    _remove_old(output / "images", set(before) - set(files))
-    record = {"parts": list(work.parts), "mode": work.mode, "groups": work.groups, "inputs": inputs}
-    write_json(output / MARKER, {**record, "placed": count_ways(work.placed), "images": files}, indent=None)
+    work.report.write(output / REPORT_FILE)
 
 
-def _remove_old(folder: Path, names: Iterable[str]) -> None:
-    """Delete images that an earlier preparation put here and this one does not have."""
-    for name in names:
-        path = folder / name
+def _remove_old(output: Path, before: dict[str, list[str]], parts: list[str], images: list[str]) -> None:
+    """Delete parts and images that an earlier preparation put here and this one does not have."""
+    for name in set(before["parts"]) - set(parts):
+        (output / f"{name}.json").unlink(missing_ok=True)
+    for name in set(before["images"]) - set(images):
+        path = output / "images" / name
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # the folder is not empty, or is gone already
             path.parent.rmdir()
+
+
+def _finish(work: _Work, output: Path, inputs: dict[str, Any]) -> None:
+    """Mark the folder as finished, with what `load_prepared` needs besides the files."""
+    images = sorted(item.file_name for item in work.placed)
+    record = {"finished": True, "parts": list(work.parts), "mode": work.mode, "groups": work.groups}
+    placed = count_ways(work.placed)
+    write_json(output / MARKER, {**record, "inputs": inputs, "placed": placed, "images": images}, indent=None)

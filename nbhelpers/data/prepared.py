@@ -15,7 +15,7 @@ from nbhelpers.errors import BadInput
 if TYPE_CHECKING:
     from nbhelpers.settings import DataSection
 
-# Written last: its presence says that everything beside it belongs together.
+# Says whether everything beside it belongs together, and what that is.
 MARKER = ".prepared.json"
 
 
@@ -58,11 +58,11 @@ def load_prepared(folder: Path, cache_mib: float = 256) -> Prepared:
         BadInput: the folder is not there, was not made by `prepare`, or its preparation was cut short.
     """
     folder = Path(folder)
-    if not (folder / MARKER).is_file():
-        cut = (folder / "images").is_dir()
-        reason = "its preparation was not finished; prepare it again" if cut else "is no prepared set"
-        raise BadInput(f"{folder}: {reason} ({MARKER} is missing)")
-    record = read_json(folder / MARKER)
+    record = read_json(folder / MARKER) if (folder / MARKER).is_file() else None
+    if record is None:
+        raise BadInput(f"{folder}: is no prepared set ({MARKER} is missing); prepare one first (notebook 02)")
+    if not record["finished"]:
+        raise BadInput(f"{folder}: its preparation was not finished; prepare it again, into the same folder")
     parts = {
         name: load_coco(folder / f"{name}.json", folder / "images", cache_mib) for name in record["parts"]
     }
@@ -121,7 +121,7 @@ def prepared_or_default(folder: Path | None, settings: "DataSection", root: Path
 
     document, output = default_set(Path(root) / "scenes", settings), Path(root) / "prepared"
     wanted = wanted_inputs(document, settings.split, settings.seed, settings.strict)
-    if (output / MARKER).is_file() and read_json(output / MARKER)["inputs"] == wanted:
+    if (output / MARKER).is_file() and read_json(output / MARKER).get("inputs") == wanted:
         return load_prepared(output, settings.cache_mib)
     return prepare(
         document,

@@ -118,7 +118,7 @@ def _units(image_ids: Sequence[Any], groups: Sequence[Iterable[Any]]) -> list[li
 def _check_enough(images: int, units: int, shares: dict[str, float], spec: str) -> None:
     if units >= len(shares):
         return
-    grouped = f" in {units} groups kept whole" if units < images else ""
+    grouped = f" in {units} group{'s' if units > 1 else ''} kept whole" if units < images else ""
     raise BadInput(
         f"split {spec!r}: {images} images{grouped} cannot fill {len(shares)} parts; name {units} at most"
         if units
