@@ -25,8 +25,8 @@ import numpy as np
 WIDTH, HEIGHT = 640, 480
 FAULTS = [
     "annotation_duplicate_id", "annotation_orphan", "category_unknown", "box_not_numbers", "box_no_area",
-    "box_clipped", "polygon_clipped", "polygon_outside", "polygon_degenerate", "rle_size", "rle_counts", "area_missing",
-    "area_contradicts", "box_contradicts",
+    "box_clipped", "polygon_clipped", "polygon_outside", "polygon_degenerate", "rle_size", "rle_counts",
+    "area_missing", "area_contradicts", "box_contradicts",
 ]  # fmt: skip
 
 

@@ -183,16 +183,16 @@ def _odd(image: Image.Image, orientation: int, sixteen_bit: bool) -> str | None:
 
 
 def _cut_short(file: BinaryIO, image_format: str, chunks: list[bytes]) -> str | None:
-    """A cheap look at the end of the file; only a hint, since trailers may be missing from whole images."""
+    """A cheap look at the end of the file; a hint only: whole images too may lack a trailer or go on behind it."""
     size = file.seek(0, 2)
-    file.seek(max(0, size - 65536))
-    tail = file.read()
+    file.seek(max(0, size - 4096))
+    tail = file.read().rstrip(b"\0\r\n ")
     if image_format in {"JPEG", "MPO"}:
-        return None if b"\xff\xd9" in tail else "no end-of-image marker"
+        return None if tail.endswith(b"\xff\xd9") else "no end-of-image marker at its end"
     if image_format == "PNG":
         return None if chunks[-1:] == [b"IEND"] else "no IEND chunk"
     if image_format == "GIF":
-        return None if b"\x3b" in tail[-1024:] else "no trailer"
+        return None if tail.endswith(b";") else "no trailer at its end"
     if image_format in {"BMP", "WEBP"}:
         file.seek(2 if image_format == "BMP" else 4)
         stated = int.from_bytes(file.read(4), "little") + (0 if image_format == "BMP" else 8)
