@@ -53,9 +53,10 @@ class Camera:
         """Distance of points (N, 3) along the viewing direction, (N,) metres."""
         return (points - self.position) @ self.axes[2]
 
-    def rays(self) -> np.ndarray:
-        """Direction of the ray through each pixel centre, (H, W, 3) float32, not normalised."""
+    def rays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Components x, y, z of the ray through each pixel centre, (H, W) float32 each, of any length."""
         u = (np.arange(self.width, dtype=np.float32) + 0.5 - self.width / 2) / self.focal_px
         v = (np.arange(self.height, dtype=np.float32) + 0.5 - self.height / 2) / self.focal_px
         right, up, forward = self.axes.astype(np.float32)
-        return u[None, :, None] * right - v[:, None, None] * up + forward
+        rows, columns = (v * -up[:, None])[:, :, None], (u * right[:, None] + forward[:, None])[:, None, :]
+        return rows[0] + columns[0], rows[1] + columns[1], rows[2] + columns[2]

@@ -56,6 +56,9 @@ def draw_scenes(
     key = _key(world, size, seed)
     done = _drawn(output, key, count)
     missing = [index for index in range(count) if index not in done]
+    if missing:
+        # Until all pictures are there, no document may describe them: an older one could be of another set.
+        (output / "scenes.json").unlink(missing_ok=True)
     for index in progress(missing, label="drawing scenes", unit="scene"):
         record = _draw(output, index, size, seed, world)
         append_record(output / JOURNAL, record | {"key": key})

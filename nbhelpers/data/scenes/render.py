@@ -16,6 +16,8 @@ from nbhelpers.data.scenes.world import World, find_world
 
 MIN_AREA_PX = 24
 MIN_VISIBLE = 0.25
+MIN_OBJECTS = 2
+_STAGINGS = 8
 _SHIFT = 4
 # The empty room has no masks to keep exact: two samples per pixel and direction are enough.
 _ROOM_SCALE = 2
@@ -57,8 +59,7 @@ def render_scene(index: int, size: tuple[int, int], seed: int = 0, world: World 
     factor = _supersampling(size)
     camera, wall_m = _sample_camera(rng, world, size[0] * factor, size[1] * factor)
     light = sample_light(rng, float(rng.uniform(*world.contrast)))
-    bodies = [_seen(thing, camera) for thing in arrange(rng, world, camera, wall_m)]
-    bodies, visible = _keep_visible(bodies, camera, factor)
+    bodies, visible = _stage(rng, world, camera, wall_m, factor)
     painted = _paint(bodies, camera, light)
     ids = downsample_ids(painted[..., 3], factor, len(bodies))
     things = [body.thing for body in bodies]
@@ -72,8 +73,20 @@ def render_scene(index: int, size: tuple[int, int], seed: int = 0, world: World 
     return Scene(image, ids, tuple(thing.name for thing in things), visible, quality)
 
 
+def _stage(
+    rng: np.random.Generator, world: World, camera: Camera, wall_m: float, factor: int
+) -> tuple[list["_Body"], tuple[float, ...]]:
+    """Arrange things until two or more can be seen; a world that has no room for two gets what there is."""
+    for _ in range(_STAGINGS):
+        bodies = [_seen(thing, camera) for thing in arrange(rng, world, camera, wall_m)]
+        bodies, visible = _keep_visible(bodies, camera, factor)
+        if len(bodies) >= MIN_OBJECTS:
+            break
+    return bodies, visible
+
+
 def _supersampling(size: tuple[int, int]) -> int:
-    """Odd or even does not matter: ids are decided by area, not at a point."""
+    """Samples per pixel and direction: more where a pixel is more of the picture."""
     return 4 if max(size) <= 128 else 3 if max(size) <= 320 else 2
 
 

@@ -50,19 +50,14 @@ def look_at_room(rng: Rng, world: World, camera: Camera, wall_m: float) -> Room:
 
 
 def _cast(camera: Camera, wall_m: float, side_m: float, textures: tuple[np.ndarray, ...]) -> Room:
-    rays = camera.rays()
-    dx, dy, dz = (np.ascontiguousarray(rays[..., axis]) for axis in range(3))
-    far = np.float32(1e6)
-    with np.errstate(divide="ignore"):
-        reach = np.stack(
-            [
-                np.where(dy < -1e-6, np.float32(-camera.height_m) / dy, far),
-                np.where(dz > 1e-6, np.float32(wall_m) / dz, far),
-                np.where(dx * side_m > 1e-6, np.float32(side_m) / dx, far),
-            ]
-        )
-    plane = reach.argmin(axis=0).astype(np.uint8)
-    t = reach.min(axis=0)
+    dx, dy, dz = camera.rays()
+    # How near each plane is along the ray (1 / reach): the nearest is seen; behind the eye it is negative.
+    near = dy * np.float32(-1 / camera.height_m)
+    plane = np.zeros(near.shape, np.uint8)
+    for index, nearness in ((BACK, dz * np.float32(1 / wall_m)), (SIDE, dx * np.float32(1 / side_m))):
+        plane[nearness > near] = index
+        np.maximum(near, nearness, out=near)
+    t = 1 / np.maximum(near, np.float32(1e-6))
     x, y, z = dx * t, camera.height_m + dy * t, dz * t
     across = np.where(plane == SIDE, z, x + SPAN_M / 2)
     along = np.where(plane == FLOOR, z, y)
@@ -75,7 +70,7 @@ def _cast(camera: Camera, wall_m: float, side_m: float, textures: tuple[np.ndarr
         if where.any():
             box = _box_of(where)
             seen = cv2.remap(texture, columns[box], rows[box], cv2.INTER_LINEAR, borderMode=mirror)
-            color[box][where[box]] = seen[where[box]]
+            np.copyto(color[box], seen, where=where[box][..., None])
     return Room(color, plane, x, z, y)
 
 
