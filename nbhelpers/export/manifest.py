@@ -60,9 +60,14 @@ def manifest_path(engine: Path) -> Path:
     return Path(engine).with_name(Path(engine).name + ".json")
 
 
-def write_manifest(engine: Path, manifest: Manifest) -> Path:
-    """Write the manifest of an engine beside it."""
-    return write_json(manifest_path(engine), {"schema": SCHEMA, **asdict(manifest)})
+def plan_path(engine: Path) -> Path:
+    """Where the manifest goes that an engine would have, while it cannot be built."""
+    return Path(engine).with_name(Path(engine).name + ".plan.json")
+
+
+def write_manifest(path: Path, manifest: Manifest) -> Path:
+    """Write a manifest to `manifest_path` or `plan_path` of its engine."""
+    return write_json(path, {"schema": SCHEMA, **asdict(manifest)})
 
 
 def read_manifest(engine: Path) -> Manifest:

@@ -138,7 +138,21 @@ def _trace(student: "Student", opset: int) -> "onnx.ModelProto":
         raise CheckFailed("torch.onnx gave no program")
     model = program.model_proto
     _drop_traces(model)
+    if opset < 18:
+        _split_evenly(model)
     return model
+
+
+def _split_evenly(model: "onnx.ModelProto") -> None:
+    """Make Split valid below opset 18, where equal parts are the default and `num_outputs` is unknown.
+
+    The exporter thinks in opset 18 and leaves that attribute when it converts down.
+    """
+    for node in model.graph.node:
+        kept = [attribute for attribute in node.attribute if attribute.name != "num_outputs"]
+        if node.op_type == "Split":
+            del node.attribute[:]
+            node.attribute.extend(kept)
 
 
 def _drop_traces(model: "onnx.ModelProto") -> None:

@@ -1,6 +1,7 @@
 """INT8 versions of an exported student: dynamic, and static Q/DQ with calibration on real images."""
 
 import contextlib
+import io
 import logging
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nbhelpers.artifacts import sha256_file, write_atomic
 from nbhelpers.errors import BadInput
 from nbhelpers.export.calibration import CalibrationReader
-from nbhelpers.export.card import read_card, write_card
+from nbhelpers.export.card import ModelCard, read_card, write_card
 from nbhelpers.export.graph import check_single_image_input, decoding_nodes, head_convolutions, load_onnx
 from nbhelpers.export.quantize_settings import CONV, KeepFloat, QuantizeSettings
 
@@ -48,7 +49,7 @@ def quantize_dynamic(path: Path, out: Path) -> QuantizeReport:
     from onnxruntime.quantization import quantize_dynamic as ort_dynamic
 
     started = time.perf_counter()
-    card = read_card(path)
+    card = _float_card(path)
     with _prepared(path) as source, _quiet():
         target = source.with_name("dynamic.onnx")
         kept = kept_nodes(load_onnx(source), "decoding")
@@ -90,9 +91,7 @@ def quantize_static(
     """
     started = time.perf_counter()
     chosen = settings or QuantizeSettings(keep_float=keep_float)
-    card = read_card(path)
-    if card.precision != "float32":
-        raise BadInput(f"{path}: is {card.precision}; quantise the float32 file")
+    card = _float_card(path)
     image = check_single_image_input(path)
     reader = CalibrationReader(calibration, card.image_size, image.name, limit)
     with _prepared(path) as source:
@@ -101,6 +100,14 @@ def quantize_static(
     notes = {**asdict(chosen), "calibration_images": reader.count}
     write_card(model, card.changed(precision="int8-static", notes=notes))
     return _finish(model, out, chosen, reader.count, kept, started)
+
+
+def _float_card(path: Path) -> ModelCard:
+    """The card of a file that can be quantised."""
+    card = read_card(path)
+    if card.precision != "float32":
+        raise BadInput(f"{path}: is {card.precision}; quantise the float32 file")
+    return card
 
 
 def kept_nodes(model: "onnx.ModelProto", keep_float: KeepFloat) -> list[str]:
@@ -152,9 +159,9 @@ def _prepared(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence ONNX Runtime's advice to do what `_prepared` has done, and its root-logger chatter."""
+    """Silence ONNX Runtime's advice to do what `_prepared` has done, and what its calibrators print."""
     before = logging.root.manager.disable
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
         try:

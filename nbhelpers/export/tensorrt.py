@@ -16,7 +16,7 @@ from nbhelpers.artifacts import sha256_file, write_atomic
 from nbhelpers.errors import BadInput, CheckFailed, Unavailable
 from nbhelpers.export.card import ModelCard, read_card
 from nbhelpers.export.graph import check_single_image_input, check_tensorrt_quantization
-from nbhelpers.export.manifest import Manifest, manifest_path, read_manifest, write_manifest
+from nbhelpers.export.manifest import Manifest, manifest_path, plan_path, read_manifest, write_manifest
 from nbhelpers.export.tensorrt_machine import first_gpu, major_version, tensorrt_status, tensorrt_version
 
 Batches = tuple[int, int, int]
@@ -36,7 +36,7 @@ class EnginePlan:
 
     Attributes:
         engine: where the engine would go.
-        manifest: written beside it, without GPU, versions and engine hash.
+        manifest: written beside it as `.plan.json`, without GPU, versions and engine hash.
         reason: why it cannot be built here.
         nbhelpers_command, trtexec_command: either builds it where TensorRT and a GPU are.
         note: about Jetson.
@@ -71,7 +71,7 @@ def plan_engine(
     manifest = _wanted(Path(onnx), Path(out), batches, workspace_gib)
     return EnginePlan(
         engine=Path(out),
-        manifest=write_manifest(out, manifest),
+        manifest=write_manifest(plan_path(out), manifest),
         reason=tensorrt_status().reason,
         nbhelpers_command=shlex.join(
             [
@@ -121,7 +121,8 @@ def build_engine(
         return EngineBuild(out, read_manifest(out), [], time.perf_counter() - started)
     write_atomic(out, _serialise(Path(onnx), wanted))
     built = replace(wanted, engine_sha256=sha256_file(out))
-    write_manifest(out, built)
+    write_manifest(manifest_path(out), built)
+    plan_path(out).unlink(missing_ok=True)
     return EngineBuild(out, built, reasons, time.perf_counter() - started)
 
 
