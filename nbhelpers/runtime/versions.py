@@ -81,7 +81,10 @@ def _both(name: str) -> tuple[str | None, str | None]:
 def _loaded(name: str) -> str | None:
     """The version a loaded module carries; read from its dictionary, so that no lazy module is woken."""
     module = sys.modules.get(_MODULES.get(name.lower(), name.replace("-", "_")))
-    version = vars(module).get("__version__") if module is not None else None
+    held = vars(module) if module is not None else {}
+    version = held.get("__version__") or held.get("_objects", {}).get(
+        "__version__"
+    )  # transformers keeps it there
     return version if isinstance(version, str) else None
 
 

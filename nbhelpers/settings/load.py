@@ -1,5 +1,6 @@
 """Load a profile with everything laid over it, checked section by section."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,9 @@ def _merged(layers: Sequence[Layer]) -> dict[str, Any]:
 
 
 def _escaped(value: Any) -> Any:
-    r"""Write `${` as `\${`, so that reading the file back substitutes nothing."""
+    r"""Write `${` as `\${` and double the backslashes before it: reading it back substitutes nothing."""
     if isinstance(value, dict):
         return {key: _escaped(item) for key, item in value.items()}
-    return value.replace("${", r"\${") if isinstance(value, str) else value
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value

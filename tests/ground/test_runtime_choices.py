@@ -1,5 +1,8 @@
 """Device, number format and profile: what is chosen on which machine, and the reason given."""
 
+import sys
+import types
+
 import pytest
 
 from nbhelpers.errors import BadInput, Unavailable
@@ -154,3 +157,50 @@ def test_profile_by_machine(boards, profile):
 
 def test_profile_without_a_gpu_repeats_why():
     assert choose_profile(([], "no NVIDIA driver is installed")).reason == "no NVIDIA driver is installed"
+
+
+BOARD = Gpu(0, "Tesla T4", (7, 5), 15 * GIB, 14 * GIB, "580.95")
+
+
+def fake_torch(monkeypatch, build="13.0", available=True):
+    facts = [("Tesla T4", 7, 5, 15), ("Tesla P100", 6, 0, 16)]
+    cuda = types.SimpleNamespace(
+        is_available=lambda: available,
+        get_arch_list=lambda: KERNELS,
+        device_count=lambda: len(facts),
+        get_device_properties=lambda index: types.SimpleNamespace(
+            name=facts[index][0],
+            major=facts[index][1],
+            minor=facts[index][2],
+            total_memory=facts[index][3] * GIB,
+        ),
+    )
+    torch = types.SimpleNamespace(cuda=cuda, version=types.SimpleNamespace(cuda=build))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(precision, "gpu_status", lambda: ([BOARD], "1 NVIDIA GPU(s) found"))
+
+
+def test_what_torch_sees_decides_where_there_is_a_board(monkeypatch):
+    fake_torch(monkeypatch)
+    devices, why_not = precision.cuda_devices()
+    assert why_not == ""
+    assert [(device.index, device.name, device.has_kernels) for device in devices] == [
+        (0, "Tesla T4", True),
+        (1, "Tesla P100", False),
+    ]
+    assert choose_device().value == "cuda:0", "the larger P100 has no kernels"
+    assert choose_dtype("cuda:0").value == "float16"
+    with pytest.raises(Unavailable, match="there is no cuda:1; there is cuda:0"):
+        choose_device("cuda:1")
+
+
+def test_a_cpu_build_of_torch_on_a_gpu_machine(monkeypatch):
+    fake_torch(monkeypatch, build=None)
+    assert "CPU-only build" in choose_device().reason
+
+
+def test_a_driver_too_old_for_torch(monkeypatch):
+    fake_torch(monkeypatch, available=False)
+    choice = choose_device()
+    assert choice.value == "cpu"
+    assert choice.reason == "the driver 580.95 is there, but torch (CUDA 13.0) cannot use it"
