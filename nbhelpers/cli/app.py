@@ -1,5 +1,6 @@
 """The command `nbhelpers`: parse, run one command, report. Nothing heavy is imported here."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, NoReturn
@@ -49,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     json_stream = keep_stdout_for_json() if "--json" in given else None
     answer = run(given, debug="--debug" in given)
-    emit(answer, json_stream)
+    try:
+        emit(answer, json_stream)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(answer.exit_code)
 
 

@@ -1,12 +1,13 @@
 """`nbhelpers validate-dataset` and `nbhelpers draw-scenes`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nbhelpers.cli.options import Data, Images, Output, existing_file, existing_folder
-from nbhelpers.cli.output import Answer, command
+from nbhelpers.cli.output import Answer, command, one_line
 from nbhelpers.errors import BadInput, CheckFailed
 
 if TYPE_CHECKING:
@@ -95,8 +96,10 @@ def _refused(output: Path, error: CheckFailed) -> Answer:
     from nbhelpers.artifacts import read_json
 
     path = output / "validation_report.json"
-    report: dict[str, Any] = read_json(path) if path.is_file() else {}
-    return Answer({**report, "paths": {"report": str(path)}}, exit_code=1, error=str(error))
+    if not path.is_file():
+        return Answer({}, exit_code=1, error=str(error))
+    report: dict[str, Any] = read_json(path)
+    return Answer({**report, "paths": {"report": str(path)}}, _summary(report), 1, str(error))
 
 
 def _prepared(prepared: "Prepared", output: Path) -> Answer:
@@ -111,24 +114,23 @@ def _prepared(prepared: "Prepared", output: Path) -> Answer:
         **{name: output / f"{name}.json" for name in prepared.parts},
     }
     paths = {name: str(path) for name, path in files.items() if path.exists()}
-    report = prepared.report
-    counts = [_counts(name, getattr(report, name)) for name in ("images", "annotations")]
-    blocks = [text_table(counts, ("", "in", "kept", "repaired", "dropped"))]
-    rows = [
-        [str(row[key]) for key in ("severity", "code", "action", "count", "example")]
-        for row in report.summary()
-    ]
-    blocks += [text_table(rows, ("severity", "code", "action", "count", "example"))] if rows else []
-    parts = [
-        (name, str(len(part.images)), str(len(part.annotations))) for name, part in prepared.parts.items()
-    ]
-    blocks += [
-        text_table(parts, ("part", "images", "annotations")),
-        f"mode: {prepared.mode}\nwritten to {output}",
-    ]
-    return Answer({**report.to_dict(), "counts": prepared.counts, "paths": paths}, "\n\n".join(blocks))
+    report = prepared.report.to_dict()
+    parts = [(name, str(len(p.images)), str(len(p.annotations))) for name, p in prepared.parts.items()]
+    table = text_table(parts, ("part", "images", "annotations"))
+    text = f"{_summary(report)}\n\n{table}\n\nmode: {prepared.mode}\nwritten to {output}"
+    return Answer({**report, "counts": prepared.counts, "paths": paths}, text)
 
 
-def _counts(name: str, counts: Any) -> tuple[str, ...]:
-    numbers = counts.to_dict()
-    return (name, *(str(numbers[key]) for key in ("in", "kept", "repaired", "dropped")))
+def _summary(report: dict[str, Any]) -> str:
+    """The counts of a report and its findings, one line per kind, as tables."""
+    from nbhelpers.runtime import text_table
+
+    columns = ("in", "kept", "repaired", "dropped")
+    counts = [(name, *(str(report[name][key]) for key in columns)) for name in ("images", "annotations")]
+    kinds = [(item["severity"], item["code"], item["action"]) for item in report["items"]]
+    example = {kind: item["message"] for kind, item in reversed([*zip(kinds, report["items"], strict=True)])}
+    rows = [(*kind, str(count), one_line(example[kind], 90)) for kind, count in Counter(kinds).items()]
+    rows.sort(key=lambda row: ("error", "warning", "info").index(row[0]))
+    tables = [text_table(counts, ("", *columns))]
+    tables += [text_table(rows, ("severity", "code", "action", "count", "example"))] if rows else []
+    return "\n\n".join(tables)

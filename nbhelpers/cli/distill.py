@@ -93,7 +93,6 @@ def _settings(profile: str, given: dict[str, Any], overrides: list[str]) -> "Dis
 
 
 def _answer(trained: "TrainedStudent", output: Path, device: str) -> Answer:
-    best: dict[str, Any] = max(trained.history, key=_quality, default={})
     data = {
         "student": trained.student,
         "size": trained.size,
@@ -107,7 +106,6 @@ def _answer(trained: "TrainedStudent", output: Path, device: str) -> Answer:
         "stopped": trained.stopped,
         "resumed": trained.resumed,
         "reused": trained.reused,
-        "best_epoch": best,
         "history": trained.history,
         "plan": trained.plan,
         "paths": paths(best=trained.best, last=trained.last, folder=output),
@@ -118,9 +116,3 @@ def _answer(trained: "TrainedStudent", output: Path, device: str) -> Answer:
         f"licence: {trained.licence}\n{trained.best}"
     )
     return Answer(data, text)
-
-
-def _quality(row: dict[str, Any]) -> float:
-    """What the best epoch is chosen by; rows without a validation come last."""
-    value = row.get("fitness")
-    return float(value) if value is not None else -1.0

@@ -1,13 +1,14 @@
 """`nbhelpers optimize-model`: a student as ONNX, in half precision or INT8."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nbhelpers.cli.options import Images, Output, existing_file
+from nbhelpers.cli.options import IMAGE_SUFFIXES, Images, Output, existing_file, existing_folder
 from nbhelpers.cli.output import Answer, command
 from nbhelpers.errors import BadInput
 
@@ -43,10 +44,15 @@ def add_to(app: typer.Typer) -> None:
         output: Output,
         file_format: Annotated[Format, typer.Option("--format", help="File format.")] = Format.onnx,
         quantize: Annotated[
-            Quantize, typer.Option(help="int8 (static, needs --calibration), dynamic, fp16 or none.")
+            Quantize, typer.Option(help="int8 (with ranges from images), dynamic, fp16 or none.")
         ] = Quantize.none,
         calibration: Annotated[
-            Path | None, typer.Option(metavar="FILE", help="COCO JSON whose images set the ranges of int8.")
+            Path | None,
+            typer.Option(
+                metavar="FILE",
+                help="COCO JSON whose images set the ranges of int8; without it (and without --images) the "
+                "training images beside the model are taken.",
+            ),
         ] = None,
         images: Images = None,
         calibration_images: Annotated[int, typer.Option(min=1, help="How many of them are used.")] = 64,
@@ -54,19 +60,41 @@ def add_to(app: typer.Typer) -> None:
     ) -> Answer:
         """Write a student as ONNX, prove that it gives what torch gives, and make it smaller and faster."""
         existing_file(model, "--model")
-        source = _calibration(quantize, calibration, images)
-        return _optimize(model, output, quantize, source, calibration_images, opset)
+        existing_folder(images, "--images")
+        if quantize is Quantize.int8:
+            source, said = calibration_source(model, calibration, images)
+        else:
+            source, said = None, ""
+        answer = _optimize(model, output, quantize, source, calibration_images, opset)
+        return replace(
+            answer, text=f"{said}\n{answer.text}".strip(), data={**answer.data, "calibration": said}
+        )
 
 
-def _calibration(quantize: Quantize, calibration: Path | None, images: Path | None) -> Any:
-    """The set for calibration; None where none is needed."""
-    if quantize is not Quantize.int8:
-        return None
-    if calibration is None:
-        raise BadInput("--quantize int8 needs --calibration, a COCO file with images like those of later use")
-    from nbhelpers.data import load_coco
+def calibration_source(model: Path, calibration: Path | None, images: Path | None) -> tuple[Any, str]:
+    """Real images to take ranges from, and which they are, in words.
 
-    return load_coco(existing_file(calibration, "--calibration"), images)
+    Returns:
+        A `CocoSet` or a list of image paths: of the COCO file, else of the folder, else the images the
+        student was trained on, which `train_student` links beside it.
+
+    Raises:
+        BadInput: there are none.
+    """
+    if calibration is not None:
+        from nbhelpers.data import load_coco
+
+        coco = load_coco(existing_file(calibration, "--calibration"), images)
+        return coco, f"calibrated on images of {calibration}"
+    folder = images or model.parent / "yolo" / "images" / "train"
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not files:
+        where = f"--images {folder}: holds no image" if images else "no training images lie beside the model"
+        raise BadInput(
+            f"{where}; --quantize int8 needs some like those of later use: give --calibration FILE"
+        )
+    said = f"images in {images}" if images else f"the {len(files)} training images beside {model.name}"
+    return files, f"calibrated on {said}"
 
 
 def _optimize(model: Path, output: Path, quantize: Quantize, source: Any, limit: int, opset: int) -> Answer:
@@ -96,18 +124,16 @@ def _difference(student: Any, made: Path, source: Any) -> dict[str, Any]:
 
     from nbhelpers.export import OnnxEngine, TorchEngine
     from nbhelpers.export.accuracy import output_differences
+    from nbhelpers.export.calibration import iterate_images
 
     if source is None:
-        side = student.image_size
-        images = [np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)]
+        shape = (student.image_size, student.image_size, 3)
+        images = [np.random.default_rng(0).integers(0, 256, shape, np.uint8)]
     else:
-        images = [source.image(image_id) for image_id in source.image_ids[:8]]
+        images = list(iterate_images(source, 8))
     kind = "noise" if source is None else "calibration images"
-    return {
-        "on": kind,
-        "n": len(images),
-        **output_differences(OnnxEngine(made), TorchEngine(student), images),
-    }
+    found = output_differences(OnnxEngine(made), TorchEngine(student), images)
+    return {"on": kind, "n": len(images), **found}
 
 
 def _text(data: dict[str, Any], onnx: Path, made: Path) -> str:

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nbhelpers.cli.options import Confidence, Gpu, Output, device_for
+from nbhelpers.cli.options import IMAGE_SUFFIXES, Confidence, Gpu, Output, device_for
 from nbhelpers.cli.output import Answer, command
 from nbhelpers.cli.scores import ROOM
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
     from nbhelpers.export import Engine
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 def add_to(app: typer.Typer) -> None:
@@ -63,10 +61,10 @@ def _files(source: Path, output: Path) -> Iterator[Path]:
     if output.resolve() == source.resolve():
         raise BadInput(f"--output {output}: is the folder of the images; name another one")
     skip = output.resolve()
-    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = sorted(p for p in source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
     found = [path for path in found if not path.resolve().is_relative_to(skip)]
     if not found:
-        raise BadInput(f"{source}: holds no image; known suffixes: {', '.join(sorted(SUFFIXES))}")
+        raise BadInput(f"{source}: holds no image; known suffixes: {', '.join(sorted(IMAGE_SUFFIXES))}")
     yield from found
 
 

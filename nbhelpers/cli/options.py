@@ -29,6 +29,9 @@ Confidence = Annotated[
 ]
 
 
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
 def device_for(gpu: int | None) -> str:
     """The torch name of the device meant by `--gpu`."""
     from nbhelpers.runtime import choose_device
