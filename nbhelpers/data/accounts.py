@@ -88,9 +88,14 @@ def _placed(item: Placed) -> Item:
     return Item("info", code, item.source, item.image_id, None, message, "repaired")
 
 
-def split_items(parts: dict[str, "CocoSet"], groups: Sequence[Sequence[int]], file: str) -> list[Item]:
-    """What a reader of the split should know: images kept together, classes a part lacks."""
-    items = [Item("info", "near_duplicates", file, group[0], None, _group(group), "kept") for group in groups]
+def copy_items(groups: Sequence[Sequence[int]], file: str) -> list[Item]:
+    """A line for every group of images of the same content."""
+    return [Item("info", "near_duplicates", file, group[0], None, _group(group), "kept") for group in groups]
+
+
+def missing_class_items(parts: dict[str, "CocoSet"], file: str) -> list[Item]:
+    """A line for every part that lacks a class of the set."""
+    items = []
     for part, names in missing_classes(parts).items():
         if names:
             message = f"part {part} shows no {', '.join(names)}: too few images of it to go round"

@@ -14,12 +14,20 @@ CALIBRATION_IMAGES = 64  # the profiles' own number
 
 
 def generated_settings(
-    parts: Mapping[str, "CocoSet"], config: Mapping[str, Any], *, spec: str, seed: int, strict: bool
+    parts: Mapping[str, "CocoSet"], config: Mapping[str, Any], *, spec: str | None, seed: int, strict: bool
 ) -> dict[str, dict[str, Any]]:
-    """The settings that follow from the set, by phase; all else is left to the profile of the machine."""
+    """The settings that follow from the set, by phase; all else is left to the profile of the machine.
+
+    Args:
+        parts: the set's parts.
+        config: content of `.mode_config.json`.
+        spec: the ratio it was split by; None where it came split.
+        seed: of the split.
+        strict: whether warnings ended the preparation.
+    """
     train = parts.get("train") or next(iter(parts.values()))
     settings: dict[str, dict[str, Any]] = {
-        "data": {"split": spec, "seed": seed, "strict": strict},
+        "data": {**({"split": spec} if spec else {}), "seed": seed, "strict": strict},
         "distill": {"student": config["recommended_student"]},
     }
     if len(train.images) < CALIBRATION_IMAGES:

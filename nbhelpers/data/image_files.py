@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,7 +45,9 @@ class Placed:
     reasons: tuple[str, ...] = ()
 
 
-def place_images(coco: "CocoSet", folder: Path, copy: bool = False) -> tuple["CocoSet", list[Placed]]:
+def place_images(
+    coco: "CocoSet", folder: Path, copy: bool = False, names: Mapping[Any, str] | None = None
+) -> tuple["CocoSet", list[Placed]]:
     """Put every image of a set into `folder`, keeping sub-folders.
 
     Ordinary files are hard-linked, else symbolically linked, else copied. Files that tools read differently
@@ -58,6 +60,7 @@ def place_images(coco: "CocoSet", folder: Path, copy: bool = False) -> tuple["Co
         coco: the set; it is not changed.
         folder: where the images go.
         copy: copy rather than link, for a folder that will be moved to another disk.
+        names: image id to the name wanted in `folder`; without it the set's own name.
 
     Returns:
         The set with its new names, looking for images in `folder`, and where each image went, in its order.
@@ -66,9 +69,10 @@ def place_images(coco: "CocoSet", folder: Path, copy: bool = False) -> tuple["Co
         BadInput: an image is missing or cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = dict(_names(coco))
+    wanted = names or {image["id"]: image["file_name"] for image in coco.images}
+    safe = _safe_names(wanted)
     placed = [
-        _place(coco, image, names[image["id"]], folder, copy)
+        _place(coco, image, (wanted[image["id"]], safe[image["id"]]), folder, copy)
         for image in progress(coco.images, label="place images", unit="image")
     ]
     images = [{**image, "file_name": item.file_name} for image, item in zip(coco.images, placed, strict=True)]
@@ -76,11 +80,15 @@ def place_images(coco: "CocoSet", folder: Path, copy: bool = False) -> tuple["Co
     return replace(coco, images=images, folders=(folder,), frames=frames), placed
 
 
-def _place(coco: "CocoSet", image: dict[str, Any], name: str, folder: Path, copy: bool) -> Placed:
+def _place(
+    coco: "CocoSet", image: dict[str, Any], names: tuple[str, str], folder: Path, copy: bool
+) -> Placed:
+    """Bring one image to its place; `names` are the name wanted and the safe one it gets."""
+    wanted, name = names
     path = coco.image_path(image["id"])
     facts = probe_image(path)
     reasons = _reasons(facts)
-    renamed = ("file name",) if name != _plain_path(image["file_name"]) else ()
+    renamed = ("file name",) if name != plain_path(wanted) else ()
     if reasons:
         name = str(PurePosixPath(name).with_suffix(".jpg" if facts.format in {"JPEG", "MPO"} else ".png"))
         write_atomic(folder / name, _encode(path, coco.frame_of(image["id"]), name))
@@ -142,24 +150,31 @@ def _is_copy(source: Path, target: Path) -> bool:
     return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
-def _names(coco: "CocoSet") -> Iterator[tuple[Any, str]]:
-    """Image id and a safe name no other image has, also where letter case does not count."""
+def _safe_names(wanted: Mapping[Any, str]) -> dict[Any, str]:
+    """Image id to a safe name no other image has, also where letter case and suffix do not count."""
     taken: set[str] = set()
-    for image in sorted(coco.images, key=lambda image: (not _is_safe(image["file_name"]), image["id"])):
-        name = _safe(image["file_name"])
-        if name.rpartition(".")[0].casefold() in taken:
-            name = _tagged(name, image["file_name"])
-        while name.rpartition(".")[0].casefold() in taken:
-            name = _tagged(name, f"{image['id']} {name}")
-        taken.add(name.rpartition(".")[0].casefold())  # without suffix: label files are named by the stem
-        yield image["id"], name
+    safe: dict[Any, str] = {}
+    for image_id, file_name in sorted(wanted.items(), key=lambda item: (not _is_safe(item[1]), item[0])):
+        name = _safe(file_name)
+        if _stem(name) in taken:
+            name = _tagged(name, file_name)
+        while _stem(name) in taken:
+            name = _tagged(name, f"{image_id} {name}")
+        taken.add(_stem(name))
+        safe[image_id] = name
+    return safe
+
+
+def _stem(name: str) -> str:
+    """What names a label file: trainers put `1.txt` beside both `1.jpg` and `1.png`."""
+    return name.rpartition(".")[0].casefold()
 
 
 def _is_safe(file_name: str) -> bool:
-    return _safe(file_name) == _plain_path(file_name)
+    return _safe(file_name) == plain_path(file_name)
 
 
-def _plain_path(file_name: str) -> str:
+def plain_path(file_name: str) -> str:
     """The name as a relative POSIX path without `..` or a leading `images/`; of a full path the last part."""
     text = file_name.replace("\\", "/")
     parts = [part for part in text.split("/") if part not in {"", ".", ".."}]
@@ -172,7 +187,7 @@ def _plain_path(file_name: str) -> str:
 
 def _safe(file_name: str) -> str:
     """A name of plain ASCII letters with a known suffix; what had to be changed leaves a short hash in it."""
-    path = PurePosixPath(_plain_path(file_name))
+    path = PurePosixPath(plain_path(file_name))
     suffix = path.suffix if path.suffix.lower() in PLAIN_SUFFIXES else ".png"
     stems = [*path.parent.parts, path.name[: -len(path.suffix)] if path.suffix else path.name]
     cleaned = "/".join(_clean(stem) for stem in stems) + suffix

@@ -54,7 +54,9 @@ def is_rectangle(annotation: Mapping[str, Any]) -> bool:
 def has_box(annotation: Mapping[str, Any]) -> bool:
     """Whether an annotation carries a box of four numbers with an area."""
     box = annotation.get("bbox")
-    return isinstance(box, list | tuple) and len(box) == 4 and box[2] > 0 and box[3] > 0
+    if not (isinstance(box, list | tuple) and len(box) == 4):
+        return False
+    return all(isinstance(side, int | float) and side > 0 for side in box[2:])
 
 
 def detect_mode(coco: "CocoSet") -> Mode:

@@ -1,15 +1,22 @@
 """The whole way of a set: validate, complete, gather images, find copies, split, describe, write."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nbhelpers.artifacts import read_json, sha256_file, write_json
-from nbhelpers.data.accounts import completion_items, placement_items, split_items, with_items
+from nbhelpers.data.accounts import (
+    completion_items,
+    copy_items,
+    missing_class_items,
+    placement_items,
+    with_items,
+)
 from nbhelpers.data.complete import complete_with_changes
 from nbhelpers.data.configs import SETTINGS_FILE, generated_settings, write_settings
+from nbhelpers.data.given_parts import leak_items, read_parts
 from nbhelpers.data.image_files import Placed, count_ways, place_images
 from nbhelpers.data.modes import MODE_FILE, Mode, mode_config, write_mode_config
 from nbhelpers.data.near_duplicates import near_duplicates
@@ -34,10 +41,11 @@ class _Work:
     placed: list[Placed] = field(default_factory=list)
     groups: list[list[int]] = field(default_factory=list)
     parts: dict[str, "CocoSet"] = field(default_factory=dict)
+    names: dict[int, str] | None = None
 
 
 def prepare(
-    data: Path,
+    data: Path | Mapping[str, Path],
     images: Path | None,
     output: Path,
     *,
@@ -58,10 +66,11 @@ def prepare(
     run that was cut short is finished by the next. The report is written in any case.
 
     Args:
-        data: the COCO JSON.
+        data: the COCO JSON; or, for a set that comes split, part names and the JSON of each. Such parts are
+            kept; copies of an image in two of them are warned of.
         images: folder of its images; None looks beside the JSON and in `images/` there.
         output: the folder to make; not the one the set lies in.
-        split: parts and shares, see `parse_split`.
+        split: parts and shares, see `parse_split`; not used for parts that are given.
         strict: warnings of the validation end it.
         seed: of the split.
         generate_configs: write the two configuration files.
@@ -74,13 +83,12 @@ def prepare(
         BadInput: no COCO document, a split that cannot be had, or an output folder that holds the input.
         CheckFailed: nothing usable is left, or `strict` and there are warnings.
     """
-    data, output = Path(data), Path(output)
+    output = Path(output)
     parse_split(split)
-    _guard(data, images, output)
-    checked = validate(data, images, strict=strict, decode=decode)
-    _require_ok(checked.report, output)
-    work = _completed(checked.coco, checked.report)
+    _guard([*data.values()] if isinstance(data, Mapping) else [Path(data)], images, output)
+    work = _checked(data, images, strict, decode, output)
     _divide(work, split, seed, list(groups or []))
+    _require_ok(work.report, output)
     before = _begin(output, list(work.parts))
     _gather(work, output / "images", copy)
     inputs = wanted_inputs(data, split, seed, strict)
@@ -102,19 +110,41 @@ def prepare(
     )
 
 
-def wanted_inputs(data: Path, split: str, seed: int, strict: bool) -> dict[str, Any]:
+def wanted_inputs(data: Path | Mapping[str, Path], split: str, seed: int, strict: bool) -> dict[str, Any]:
     """What a prepared folder was made from; equal inputs need no second preparation."""
-    return {"document": sha256_file(data), "split": split, "seed": seed, "strict": strict}
+    if isinstance(data, Mapping):
+        documents = {name: sha256_file(Path(path)) for name, path in data.items()}
+        return {"document": documents, "split": None, "seed": seed, "strict": strict}
+    return {"document": sha256_file(Path(data)), "split": split, "seed": seed, "strict": strict}
 
 
-def _guard(data: Path, images: Path | None, output: Path) -> None:
+def _guard(files: Iterable[Path], images: Path | None, output: Path) -> None:
     """Refuse to write over the set itself."""
     target = output.resolve()
     if output.exists() and not output.is_dir():
         raise BadInput(f"{output}: is a file; name a folder for the prepared set")
-    inside = [place for place in (data, images) if place and place.resolve().is_relative_to(target)]
-    if inside:
-        raise BadInput(f"{output}: holds the input {inside[0]}; name another output folder")
+    for place in (*files, images):
+        if place and Path(place).resolve().is_relative_to(target):
+            raise BadInput(f"{output}: holds the input {place}; name another output folder")
+
+
+def _checked(
+    data: Path | Mapping[str, Path], images: Path | None, strict: bool, decode: "Decode", output: Path
+) -> _Work:
+    """Validate, stop where that forbids to go on, complete."""
+    if isinstance(data, Mapping):
+        given = read_parts(data, images, strict=strict, decode=decode)
+        coco, report = given.coco, given.report
+    else:
+        given, checked = None, validate(Path(data), images, strict=strict, decode=decode)
+        coco, report = checked.coco, checked.report
+    report.statistics = statistics(coco).to_dict()
+    _require_ok(report, output)
+    work = _completed(coco, report)
+    if given:
+        work.names = given.names
+        work.parts = {name: work.coco.subset(ids) for name, ids in given.parts.items()}
+    return work
 
 
 def _require_ok(report: Report, output: Path) -> None:
@@ -144,17 +174,21 @@ def _completed(coco: "CocoSet", report: Report) -> _Work:
 
 def _gather(work: _Work, folder: Path, copy: bool) -> None:
     """Bring the images into the output folder."""
-    work.coco, work.placed = place_images(work.coco, folder, copy)
+    work.coco, work.placed = place_images(work.coco, folder, copy, work.names)
     work.parts = {name: work.coco.subset(part.image_ids) for name, part in work.parts.items()}
     work.report = with_items(work.report, placement_items(work.placed))
 
 
 def _divide(work: _Work, spec: str, seed: int, groups: list[Iterable[int]]) -> None:
-    """Split, keeping copies of one image together."""
-    copies = near_duplicates(work.coco)
+    """Split, keeping copies of one image together; or look for copies across the parts that were given."""
+    copies, file = near_duplicates(work.coco), work.report.path.name
     work.groups = [sorted(group) for group in copies]
-    work.parts = split(work.coco, spec, seed, [*copies, *groups])
-    work.report = with_items(work.report, split_items(work.parts, work.groups, work.report.path.name))
+    if work.parts:
+        items = leak_items(work.parts, work.groups, file)
+    else:
+        work.parts = split(work.coco, spec, seed, [*copies, *groups])
+        items = copy_items(work.groups, file)
+    work.report = with_items(work.report, [*items, *missing_class_items(work.parts, file)])
 
 
 def _begin(output: Path, parts: list[str]) -> dict[str, list[str]]:

@@ -44,11 +44,7 @@ def _part(item: str, text: str) -> tuple[str, float]:
     name, colon, number = (piece.strip() for piece in item.partition(":"))
     if not colon:
         raise BadInput(f"split {text!r}: {item.strip()!r} has no ':' between name and share; {EXAMPLE}")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or name.casefold() in RESERVED:
-        reason = "names a file of the output" if name.casefold() in RESERVED else "is no plain name"
-        raise BadInput(
-            f"split {text!r}: part {name!r} {reason}; use letters, digits, '-' and '_', like train"
-        )
+    check_part_name(name, f"split {text!r}")
     try:
         share = float(number)
     except ValueError:
@@ -56,6 +52,20 @@ def _part(item: str, text: str) -> tuple[str, float]:
     if not math.isfinite(share) or share <= 0:
         raise BadInput(f"split {text!r}: the share of {name} is {number}; give more than 0, or leave it out")
     return name, share
+
+
+def check_part_name(name: str, where: str) -> None:
+    """Refuse a name that cannot be that of a part's file.
+
+    Raises:
+        BadInput: starts with `where`.
+    """
+    if name.casefold() in RESERVED:
+        raise BadInput(f"{where}: part {name!r} names a file of the output; take another, like train")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise BadInput(
+            f"{where}: part {name!r} is no plain name; use letters, digits, '-' and '_', like train"
+        )
 
 
 def split(

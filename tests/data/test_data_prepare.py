@@ -367,6 +367,52 @@ def test_the_set_itself_is_not_written_over(tmp_path):
     assert not list((tmp_path / "in/images").glob("*.json"))
 
 
+def given_parts(folder):
+    """Two files whose ids and image names are the same, and whose pictures are not."""
+    files = {name: written_set(folder / name, 4) for name in ("train", "valid")}
+    for i in range(1, 5):
+        picture(70 + i).save(folder / f"valid/images/{i:03d}.png")
+    return files
+
+
+def test_a_set_that_comes_split_keeps_its_parts(tmp_path):
+    files = given_parts(tmp_path / "in")
+    done = prepare(files, None, tmp_path / "out")
+    assert [(row["part"], row["images"]) for row in done.counts] == [("train", 4), ("valid", 4)]
+    assert done.report.images.kept == 8
+    assert done.report.annotations.kept == 2 * len(document(files["train"])["annotations"])
+    valid = load_prepared(tmp_path / "out").parts["valid"]
+    assert [image["file_name"] for image in valid.images] == [f"valid/{i:03d}.png" for i in range(1, 5)]
+    assert np.array_equal(valid.image(valid.image_ids[0]), np.asarray(picture(71)))
+    assert load_settings("cpu", file=tmp_path / "out/settings.generated.yaml").distill.student == "yolov8_seg"
+    first = texts(tmp_path / "out")
+    prepare(files, None, tmp_path / "out")
+    assert texts(tmp_path / "out") == first
+
+
+def test_copies_across_given_parts_are_warned_of(tmp_path):
+    files = given_parts(tmp_path / "in")
+    with Image.open(tmp_path / "in/train/images/002.png") as image:
+        ImageOps.mirror(image).save(tmp_path / "in/valid/images/003.png")
+    done = prepare(files, None, tmp_path / "out")
+    leaks = [item for item in done.report.items if item.code == "copies_across_parts"]
+    assert [(item.severity, item.image_id) for item in leaks] == [("warning", 2)]
+    assert "train and valid" in leaks[0].message
+    with pytest.raises(CheckFailed, match="--strict"):
+        prepare(files, None, tmp_path / "strict", strict=True)
+
+
+def test_given_parts_must_agree_on_the_classes(tmp_path):
+    files = given_parts(tmp_path / "in")
+    edit(files["valid"], lambda content: content["categories"][0].update(name="crate"))
+    with pytest.raises(BadInput, match="category 1 is 'crate', in another part 'box'"):
+        prepare(files, None, tmp_path / "out")
+    with pytest.raises(BadInput, match="is no plain name"):
+        prepare({"a/b": files["train"]}, None, tmp_path / "out")
+    with pytest.raises(BadInput, match="name at least one"):
+        prepare({}, None, tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
