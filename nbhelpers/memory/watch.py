@@ -44,6 +44,7 @@ class Watch:
         end_bytes: the last reading, taken when the block ended, also by an error.
         seconds: how long the block took.
         curve: (seconds since the start, bytes), first and last reading included.
+        gpu_curve: (seconds since the start, bytes that torch has allocated on all GPUs); empty without CUDA.
         gpu_peak_bytes: peak of torch's allocations during the block by GPU number; empty without CUDA. torch
             keeps one peak per GPU, so a watch inside another restarts the outer one's.
     """
@@ -57,6 +58,7 @@ class Watch:
         self.start_bytes = self.peak_bytes = self.end_bytes = 0
         self.seconds = 0.0
         self.curve: list[tuple[float, int]] = []
+        self.gpu_curve: list[tuple[float, int]] = []
         self.gpu_peak_bytes: dict[int, int] = {}
 
     @property
@@ -93,16 +95,22 @@ class Watch:
 
     def _sample(self) -> int:
         used = process_bytes(children=self._children)
-        self.curve.append((time.monotonic() - self._began, used))
+        moment = time.monotonic() - self._began
+        self.curve.append((moment, used))
         self.peak_bytes = max(self.peak_bytes, used)
+        if count := _cuda_count():
+            allocated = sum(sys.modules["torch"].cuda.memory_allocated(index) for index in range(count))
+            self.gpu_curve.append((moment, allocated))
         if len(self.curve) >= _MOST_POINTS:
-            self.curve = _halved(self.curve)
+            self.curve, self.gpu_curve = _halved(self.curve), _halved(self.gpu_curve)
             self._every_s *= 2
         return used
 
 
 def _halved(curve: list[tuple[float, int]]) -> list[tuple[float, int]]:
     """Of each two points keep the higher one; the first and the last stay, so start, peak and end survive."""
+    if len(curve) < 3:
+        return curve
     inner = curve[1:-1]
     kept = [max(inner[i : i + 2], key=lambda point: point[1]) for i in range(0, len(inner), 2)]
     return [curve[0], *kept, curve[-1]]

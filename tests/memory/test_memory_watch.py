@@ -127,17 +127,22 @@ def test_gpu_peaks_are_those_of_the_block(monkeypatch):
         device_count=lambda: 2,
         reset_peak_memory_stats=lambda index: peaks.update({index: 0}),
         max_memory_allocated=lambda index: peaks[index],
+        memory_allocated=lambda index: allocated[index],
     )
+    allocated = {0: 10, 1: 20}
     monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
-    with watch() as seen:
+    with watch(10) as seen:
         peaks[1] = 700
+        allocated[1] = 25
     assert seen.gpu_peak_bytes == {0: 0, 1: 700}
+    assert [used for _, used in seen.gpu_curve] == [30, 35]
 
 
 def test_without_cuda_there_are_no_gpu_peaks():
     with watch() as seen:
         pass
     assert seen.gpu_peak_bytes == {}
+    assert seen.gpu_curve == []
 
 
 @pytest.mark.parametrize("interval", [0, -1, float("nan")])
