@@ -13,7 +13,8 @@ from nbhelpers.data.masks import to_mask
 from nbhelpers.data.scenes import BASE_CLASSES, WORLDS, draw_scenes, find_world
 from nbhelpers.data.scenes.annotate import annotations_of, segmentation_of
 from nbhelpers.data.scenes.mesh import cuboid, may_hide, paint_order, turned
-from nbhelpers.data.scenes.render import MIN_AREA_PX, MIN_VISIBLE, downsample_ids, render_scene
+from nbhelpers.data.scenes.raster import MIN_AREA_PX, MIN_VISIBLE, downsample_ids
+from nbhelpers.data.scenes.render import render_scene
 from nbhelpers.errors import BadInput
 
 COUNT = 12

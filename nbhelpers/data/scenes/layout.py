@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nbhelpers.data.scenes import machines, objects
+from nbhelpers.data.scenes import objects, racks, vehicles
 from nbhelpers.data.scenes.camera import Camera
 from nbhelpers.data.scenes.mesh import Part, may_hide, paint_order
 from nbhelpers.data.scenes.world import World
@@ -14,8 +14,8 @@ from nbhelpers.data.scenes.world import World
 Rng = np.random.Generator
 BUILDERS: Mapping[str, Callable[[Rng, World], list[Part]]] = {
     **{"box": objects.box, "pallet": objects.pallet, "barrel": objects.barrel, "cone": objects.cone},
-    **{"forklift": machines.forklift, "shelf": machines.shelf},
-    **{"ladder": machines.ladder, "pallet_jack": machines.pallet_jack},
+    **{"forklift": vehicles.forklift, "shelf": racks.shelf},
+    **{"ladder": racks.ladder, "pallet_jack": vehicles.pallet_jack},
 }
 # Large things look for a place first; small ones fill what is left.
 _FIRST = ("forklift", "shelf", "pallet_jack", "ladder", "pallet", "barrel", "cone", "box")

@@ -7,7 +7,7 @@ import numpy as np
 
 from nbhelpers.data.scenes.camera import Camera
 from nbhelpers.data.scenes.layout import Thing
-from nbhelpers.data.scenes.surfaces import FLOOR, Room
+from nbhelpers.data.scenes.room import FLOOR, Room
 
 Rng = np.random.Generator
 

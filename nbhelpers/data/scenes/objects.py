@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nbhelpers.data.scenes.mesh import Color, Part, cuboid, face_rect, rgb, tint, turned
+from nbhelpers.data.scenes.mesh import Color, Part, Vector, cuboid, face_rect, rgb, tint, turned
 from nbhelpers.data.scenes.world import World
 
 Rng = np.random.Generator
@@ -138,3 +138,14 @@ def cone(rng: Rng, world: World) -> list[Part]:
     rings = [(0.04 + (height - 0.04) * t, low + (high - low) * t) for t in cuts]
     shades = [band if i % 2 else color for i in range(len(cuts) - 1)]
     return [sole, turned(rings, shades, [(high, tint(color, 0.45))], segments=28)]
+
+
+def leaning(base: Vector, size: Vector, lean: float, color: Color) -> Part:
+    """A cuboid sheared along z by `lean` over its height."""
+    low, high = np.array(base), np.array(base) + np.array(size)
+    part = cuboid((low[0], low[1], low[2]), (high[0], high[1], high[2]), color)
+    for polygon in part.polygons:
+        polygon[:, 2] += lean * (polygon[:, 1] - low[1]) / size[1]
+    points = np.concatenate(part.polygons)
+    part.low, part.high = points.min(axis=0), points.max(axis=0)
+    return part

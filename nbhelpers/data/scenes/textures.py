@@ -1,82 +1,14 @@
-"""Floors and walls as flat textures, seen by casting a ray through every pixel of the room."""
+"""Floors and walls as flat textures (P, P, 3) float32, 0..255, of 12.8 m x 12.8 m."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from nbhelpers.data.scenes.camera import Camera
-from nbhelpers.data.scenes.mesh import rgb, tint
-from nbhelpers.data.scenes.world import World
-
 Rng = np.random.Generator
 SPAN_M = 12.8
 FLOOR, BACK, SIDE = 0, 1, 2
-
-
-@dataclass
-class Room:
-    """The empty room as seen by the camera.
-
-    Attributes:
-        color: (H, W, 3) float32, 0..255, before any light falls on it.
-        plane: (H, W) uint8: floor 0, back wall 1, side wall 2.
-        x: (H, W) float32, metres to the right of the camera.
-        z: (H, W) float32, metres away from the camera.
-        height: (H, W) float32, metres above the floor.
-    """
-
-    color: np.ndarray
-    plane: np.ndarray
-    x: np.ndarray
-    z: np.ndarray
-    height: np.ndarray
-
-
-def look_at_room(rng: Rng, world: World, camera: Camera, wall_m: float) -> Room:
-    """Draw floor, back wall and one side wall, which may lie outside the picture."""
-    side = max(camera.width, camera.height)
-    pixels = 384 if side <= 384 else 512 if side <= 640 else 1024
-    floor_kind, floor_color = world.floors[int(rng.integers(len(world.floors)))]
-    wall_kind, wall_color = world.walls[int(rng.integers(len(world.walls)))]
-    floor = _FLOORS[floor_kind](rng, np.array(rgb(floor_color), np.float32), pixels)
-    _lanes(rng, world, floor)
-    wall = _WALLS[wall_kind](rng, np.array(rgb(wall_color), np.float32), pixels)
-    beside = wall.copy()
-    _fittings(rng, world, wall, np.array(rgb(wall_color), np.float32))
-    return _cast(camera, wall_m, float(rng.choice([-1, 1]) * rng.uniform(3.0, 6.5)), (floor, wall, beside))
-
-
-def _cast(camera: Camera, wall_m: float, side_m: float, textures: tuple[np.ndarray, ...]) -> Room:
-    dx, dy, dz = camera.rays()
-    # How near each plane is along the ray (1 / reach): the nearest is seen; behind the eye it is negative.
-    near = dy * np.float32(-1 / camera.height_m)
-    plane = np.zeros(near.shape, np.uint8)
-    for index, nearness in ((BACK, dz * np.float32(1 / wall_m)), (SIDE, dx * np.float32(1 / side_m))):
-        plane[nearness > near] = index
-        np.maximum(near, nearness, out=near)
-    t = 1 / np.maximum(near, np.float32(1e-6))
-    x, y, z = dx * t, camera.height_m + dy * t, dz * t
-    across = np.where(plane == SIDE, z, x + SPAN_M / 2)
-    along = np.where(plane == FLOOR, z, y)
-    scale = np.float32(textures[0].shape[0] / SPAN_M)
-    rows = textures[0].shape[0] - 1 - along * scale
-    color = np.empty((*plane.shape, 3), np.float32)
-    columns, mirror = across * scale, cv2.BORDER_REFLECT_101
-    for index, texture in enumerate(textures):
-        where = plane == index
-        if where.any():
-            box = _box_of(where)
-            seen = cv2.remap(texture, columns[box], rows[box], cv2.INTER_LINEAR, borderMode=mirror)
-            np.copyto(color[box], seen, where=where[box][..., None])
-    return Room(color, plane, x, z, y)
-
-
-def _box_of(where: np.ndarray) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 @lru_cache(maxsize=4)
@@ -218,82 +150,10 @@ def panels(rng: Rng, color: np.ndarray, pixels: int) -> np.ndarray:
     return np.ascontiguousarray(texture * profile[None, :, None], dtype=np.float32)
 
 
-def _rect(texture: np.ndarray, left: float, low: float, right: float, high: float, color: np.ndarray) -> None:
-    """Fill a rectangle given in metres, from the texture's middle to the sides and from its foot upwards."""
-    scale, pixels = texture.shape[0] / SPAN_M, texture.shape[0]
-    columns = slice(max(0, int(pixels / 2 + left * scale)), max(0, int(pixels / 2 + right * scale)))
-    rows = slice(max(0, int(pixels - high * scale)), max(0, int(pixels - low * scale)))
-    region = texture[rows, columns]
-    region[:] = 0.1 * region + 0.9 * color
-
-
-def _fittings(rng: Rng, world: World, wall: np.ndarray, base: np.ndarray) -> None:
-    """Skirting, a shutter door, windows, a sign, pipes: what a back wall may carry."""
-    _rect(wall, -6.4, 0, 6.4, 0.12, base * 0.7)
-    at = rng.uniform(-3.2, 3.2)
-    if rng.random() < 0.45:
-        _shutter(rng, wall, at - 1.3, at + 1.3)
-    if rng.random() < 0.5:
-        _windows(rng, wall, base * 0.7)
-    if rng.random() < 0.4:
-        left, low = rng.uniform(-3.5, 2.5), rng.uniform(1.7, 2.3)
-        sign = np.array(rgb(world.colors["sign"][int(rng.integers(len(world.colors["sign"])))]), np.float32)
-        _rect(wall, left, low, left + 0.8, low + 0.5, sign)
-        _rect(wall, left + 0.1, low + 0.2, left + 0.7, low + 0.3, np.array([236, 234, 228], np.float32))
-    if rng.random() < 0.4:
-        height = rng.uniform(2.3, 3.2)
-        _rect(wall, -6.4, height, 6.4, height + 0.1, base * 0.82)
-        _rect(wall, -6.4, height + 0.06, 6.4, height + 0.08, base * 1.12)
-
-
-def _shutter(rng: Rng, wall: np.ndarray, left: float, right: float) -> None:
-    base = np.array(tint((176, 182, 184), float(rng.uniform(0.75, 1.1))), np.float32)
-    _rect(wall, left - 0.1, 0, right + 0.1, 2.75, base * 0.62)
-    for low in np.arange(0, 2.6, 0.16):
-        _rect(wall, left, low, right, low + 0.16, base)
-        _rect(wall, left, low, right, low + 0.04, base * 0.84)
-
-
-def _windows(rng: Rng, wall: np.ndarray, frame: np.ndarray) -> None:
-    glass = np.array(tint((198, 216, 226), float(rng.uniform(0.85, 1.15))), np.float32)
-    for left in np.arange(rng.uniform(-6, -4.5), 6, rng.uniform(1.7, 2.6)):
-        _rect(wall, left - 0.06, 2.44, left + 1.26, 3.46, frame)
-        for pane in range(2):
-            _rect(wall, left + 0.62 * pane, 2.5, left + 0.62 * pane + 0.58, 3.4, glass)
-
-
-def _lanes(rng: Rng, world: World, floor: np.ndarray) -> None:
-    """Painted lanes: one or two lines, sometimes a hatched bay."""
-    if rng.random() < 0.45:
-        return
-    paint = np.array(rgb(world.colors["paint"][int(rng.integers(len(world.colors["paint"])))]), np.float32)
-    left = rng.uniform(-2.6, 0.5)
-    worn = floor.copy()
-    for edge in (left, left + rng.uniform(1.6, 2.6)):
-        _rect(worn, edge, 0, edge + 0.1, SPAN_M, paint)
-    if rng.random() < 0.5:
-        low = rng.uniform(3.5, 6)
-        _rect(worn, left, low, left + 1.6, low + 0.1, paint)
-    if rng.random() < 0.35:
-        _hatched(rng, worn, paint)
-    # Tyres wear paint away: less of it where the noise is low.
-    keep = np.clip(0.8 + 0.35 * clouds(rng, floor.shape[0]), 0.25, 0.95)[..., None]
-    floor[:] = floor + (worn - floor) * keep
-
-
-def _hatched(rng: Rng, floor: np.ndarray, paint: np.ndarray) -> None:
-    pixels, scale = floor.shape[0], floor.shape[0] / SPAN_M
-    left, low = pixels / 2 + rng.uniform(-2.5, 1.0) * scale, pixels - rng.uniform(4, 6.5) * scale
-    size = rng.uniform(1.0, 1.6) * scale
-    rows, columns = np.mgrid[:pixels, :pixels]
-    inside = (columns > left) & (columns < left + size * 1.4) & (rows > low) & (rows < low + size)
-    floor[inside & ((rows + columns) % (0.4 * scale) < 0.2 * scale)] = paint
-
-
 Texture = Callable[[Rng, np.ndarray, int], np.ndarray]
-_FLOORS: Mapping[str, Texture] = {
+FLOORS: Mapping[str, Texture] = {
     **{"concrete": concrete, "epoxy": epoxy, "tiles": tiles, "planks": planks, "plates": plates}
 }
-_WALLS: Mapping[str, Texture] = {
+WALLS: Mapping[str, Texture] = {
     **{"brick": brick, "blocks": blocks, "panels": panels, "plaster": plaster, "tiles": tiles}
 }
