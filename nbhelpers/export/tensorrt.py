@@ -38,7 +38,8 @@ class EnginePlan:
         engine: where the engine would go.
         manifest: written beside it as `.plan.json`, without GPU, versions and engine hash.
         reason: why it cannot be built here.
-        nbhelpers_command, trtexec_command: either builds it where TensorRT and a GPU are.
+        nbhelpers_command: builds it where this package, TensorRT and a GPU are, with the manifest.
+        trtexec_command: builds it with NVIDIA's own tool.
         note: about Jetson.
     """
 
@@ -73,18 +74,7 @@ def plan_engine(
         engine=Path(out),
         manifest=write_manifest(plan_path(out), manifest),
         reason=tensorrt_status().reason,
-        nbhelpers_command=shlex.join(
-            [
-                "nbhelpers",
-                "optimize-model",
-                "--model",
-                str(onnx),
-                "--format",
-                "tensorrt",
-                "--output",
-                str(Path(out).parent),
-            ]
-        ),
+        nbhelpers_command=python_command(Path(onnx), Path(out), batches, workspace_gib),
         trtexec_command=manifest.command,
     )
 
@@ -147,6 +137,16 @@ def _wanted(onnx: Path, out: Path, batches: Batches, workspace_gib: float) -> Ma
         card=card,
         command=trtexec_command(onnx, out, name, card, batches, workspace_gib),
     )
+
+
+def python_command(onnx: Path, out: Path, batches: Batches, workspace_gib: float) -> str:
+    """The build as one command for a machine with this package; it writes the manifest as well."""
+    code = (
+        "from pathlib import Path; from nbhelpers.export import build_engine; "
+        f"print(build_engine(Path({str(onnx)!r}), Path({str(out)!r}), "
+        f"batches={batches}, workspace_gib={workspace_gib}).engine)"
+    )
+    return shlex.join(["python", "-c", code])
 
 
 def trtexec_command(

@@ -1,4 +1,4 @@
-"""A small student with lively scores, its ONNX files, photographs and a labelled set, made once for the room's tests."""
+"""A small student with lively scores, its ONNX files, images and a labelled set, made once for the tests."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ CLASSES = ["date", "fig", "hazelnut"]
 
 @pytest.fixture(scope="session")
 def student():
-    """An untrained segmentation student whose class scores are spread over 0..1, as those of a trained one are."""
+    """An untrained segmentation student whose class scores are spread over 0..1, as a trained one's are."""
     import torch
 
     from nbhelpers.distill import build_student
@@ -61,7 +61,7 @@ def int8(report, folder, photos):
 
 @pytest.fixture(scope="session")
 def labelled(photos, student, tmp_path_factory):
-    """A COCO set of those images, labelled with what the student itself finds in them with some confidence."""
+    """A COCO set of those images, labelled with what the student itself finds in them."""
     from PIL import Image
 
     from nbhelpers.artifacts import write_json
@@ -115,7 +115,9 @@ def tiny_graph(tmp_path):
         ]
         nodes = [helper.make_node("Identity", [name], [f"{name}_out"], name=f"id_{name}") for name in inputs]
         model = helper.make_model(
-            helper.make_graph(nodes, "tiny", values, outputs), opset_imports=[helper.make_opsetid("", 18)]
+            helper.make_graph(nodes, "tiny", values, outputs),
+            opset_imports=[helper.make_opsetid("", 18)],
+            ir_version=10,
         )
         path = tmp_path / "tiny.onnx"
         onnx.save(model, path)

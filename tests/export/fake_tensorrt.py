@@ -1,7 +1,7 @@
 """A stand-in for the `tensorrt` package that records calls and has, per generation, only what that one has.
 
 Engines it "builds" hold the ONNX file; running one runs that file on the CPU and writes the results to the
-addresses it was given, as the real one does on a GPU. What TensorRT 11 removed is not here, so using it fails.
+addresses it was given, as the real one does on a GPU. What TensorRT 11 removed is not here: using it fails.
 """
 
 import ctypes

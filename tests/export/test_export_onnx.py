@@ -91,7 +91,8 @@ def test_names_beyond_ascii_survive(student, tmp_path):
 def test_export_leaves_the_student_alone_and_says_nothing(student, tmp_path, capfd, recwarn):
     before = {key: value.clone() for key, value in student.state_dict().items()}
     modules = [type(module) for module in student.modules()]
-    export_onnx(student, tmp_path / "again.onnx", batches=(1,))
+    report = export_onnx(student, tmp_path / "again.onnx", half=True, batches=(1,))
+    assert report.precision == read_card(report.path).precision == "float16"
     assert [type(module) for module in student.modules()] == modules
     assert all(torch.equal(before[key], value) for key, value in student.state_dict().items())
     captured = capfd.readouterr()
@@ -141,7 +142,7 @@ def test_files_that_are_no_models(tmp_path):
     with pytest.raises(BadInput, match="no such file"):
         check_single_image_input(tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_text("not a model at all")
-    with pytest.raises(BadInput, match="not an ONNX model|without a graph"):
+    with pytest.raises(BadInput, match=r"not an ONNX model|without a graph"):
         check_single_image_input(tmp_path / "text.onnx")
 
 
@@ -207,11 +208,6 @@ class TestHalf:
         weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * np.float32(1e7), weight.name))
         with pytest.raises(CheckFailed, match="larger than float16"):
             to_half(model)
-
-    @pytest.mark.slow
-    def test_export_writes_it(self, student, tmp_path):
-        report = export_onnx(student, tmp_path / "half.onnx", half=True, batches=(1,))
-        assert report.precision == read_card(report.path).precision == "float16"
 
 
 class TestTopology:

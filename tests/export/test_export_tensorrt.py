@@ -1,4 +1,5 @@
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -211,7 +212,7 @@ class TestRefusals:
     def test_no_manifest(self, machine, tmp_path):
         machine("11.0.0")
         (tmp_path / "s.engine").write_bytes(b"x")
-        with pytest.raises(BadInput, match="has no manifest s.engine.json"):
+        with pytest.raises(BadInput, match=r"has no manifest s\.engine\.json"):
             open_engine(tmp_path / "s.engine")
 
     @pytest.mark.parametrize("text", ["[]", '{"schema": 99}', '{"schema": 1, "batches": [1, 1, 1]}', "{"])
@@ -242,6 +243,13 @@ class TestWithoutTensorRT:
             "--maxShapes=image:16x3x64x64",
             "--memPoolSize=workspace:2048M",
         ]
+
+    def test_the_python_command_is_one_that_runs(self, bare, report, tmp_path):
+        plan = plan_engine(report.path, tmp_path / "it's here.engine", batches=(1, 2, 4))
+        program, flag, code = shlex.split(plan.nbhelpers_command)
+        assert (program, flag) == ("python", "-c")
+        with pytest.raises(Unavailable, match="not installed"):
+            exec(code, {})
 
     def test_a_plan_becomes_an_engine_where_there_is_tensorrt(self, machine, report, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "tensorrt", None)
