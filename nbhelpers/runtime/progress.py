@@ -1,5 +1,6 @@
 """One progress helper: a bar for people, a line every few seconds when nobody watches, nothing when short."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -100,7 +101,16 @@ def _tqdm(total: int | None, label: str, unit: str, quiet_s: float) -> Any:
     from tqdm import tqdm
 
     when: dict[str, Any] = {"delay": quiet_s, "mininterval": 0.25}
-    return tqdm(total=total, desc=label or None, unit=unit, file=sys.stderr, dynamic_ncols=True, **when)
+    # A terminal that gives its size as 0 by 0 (some containers) would show nothing: draw 100 columns there.
+    size: dict[str, Any] = {"dynamic_ncols": True} if _has_size() else {"ncols": 100, "nrows": 24}
+    return tqdm(total=total, desc=label or None, unit=unit, file=sys.stderr, **when, **size)
+
+
+def _has_size() -> bool:
+    try:
+        return min(os.get_terminal_size(sys.stderr.fileno())) > 0
+    except (OSError, ValueError, AttributeError):  # no terminal: a notebook's stream, or a test's
+        return False
 
 
 class _Lines:

@@ -2,6 +2,8 @@
 
 import io
 import logging
+import os
+import subprocess
 import sys
 import types
 
@@ -144,6 +146,33 @@ def test_log_lines_do_not_break_the_bar(terminal):
         logger.propagate = True
     lines = screen.getvalue().replace("\r", "\n").split("\n")
     assert any(line.endswith("INFO found something") for line in lines)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("size", [(0, 0), (30, 90)])
+def test_a_real_terminal_shows_the_bar_whatever_size_it_claims(size):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    code = (
+        "from nbhelpers.runtime import progress\n"
+        "with progress(total=3, label='reading', quiet_s=0) as bar: bar.update(3)"
+    )
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("NBHELPERS", "KAGGLE"))
+    }
+    subprocess.run(
+        [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, env=environment, check=True
+    )
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "reading: 100%" in shown
+    assert "3/3" in shown
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3661, "1:01:01"), (-3, "0:00")])
