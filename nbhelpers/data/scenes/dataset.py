@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nbhelpers.data.coco import CocoSet
 
 # Raise it with every change of the pictures: scenes of another version are drawn again.
-RENDERER = 1
+RENDERER = 2
 JOURNAL = ".scenes.jsonl"
 
 

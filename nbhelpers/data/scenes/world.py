@@ -44,7 +44,7 @@ class World:
     fov_deg: Range = (46.0, 62.0)
     camera_height_m: Range = (1.5, 2.7)
     camera_yaw_deg: Range = (-16.0, 16.0)
-    horizon: Range = (0.24, 0.42)
+    horizon: Range = (0.3, 0.5)
     wall_distance_m: Range = (6.6, 9.0)
     exposure: Range = (0.68, 1.2)
     contrast: Range = (0.75, 1.15)
