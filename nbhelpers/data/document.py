@@ -3,11 +3,18 @@
 import codecs
 import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nbhelpers.data.stream import Cut, read_object
 from nbhelpers.errors import BadInput
+
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_LARGE_BYTES = 8 * 2**20
 
 
 @dataclass
@@ -30,62 +37,71 @@ def read_document(path: Path) -> Document:
         BadInput: there is no such file, it is not JSON, or it is JSON but no COCO document; says what it is.
     """
     path = Path(path)
-    text, notes = _text(path)
-    content, literals = _parse(path, text)
+    notes: list[tuple[str, str]] = []
+    encoding, has_mark = _encoding(path)
+    if has_mark:
+        notes.append(("byte_order_mark", f"starts with a byte order mark ({encoding})"))
+    with _no_collection():
+        content, literals = _read(path, encoding)
     if literals:
-        notes.append(
-            ("not_finite_literal", f"{literals} literals NaN or Infinity, which strict JSON does not know")
-        )
+        message = f"{literals} literals NaN or Infinity, which strict JSON does not know"
+        notes.append(("not_finite_literal", message))
     _require_coco(path, content)
     return Document(content, notes)
 
 
-def _text(path: Path) -> tuple[str, list[tuple[str, str]]]:
+def _encoding(path: Path) -> tuple[str, bool]:
+    """The encoding a file starts in, and whether a byte order mark says so."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            start = file.read(8)
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file") from None
     except IsADirectoryError:
         raise BadInput(f"{path}: is a folder; name the JSON file in it") from None
     except (OSError, ValueError) as error:
         raise BadInput(f"{path}: cannot be read: {error}") from None
-    for magic, kind in (
-        (b"\x1f\x8b", "gzip"),
-        (b"PK\x03\x04", "zip"),
-        (b"BZh", "bzip2"),
-        (b"\xfd7zXZ", "xz"),
-    ):
-        if raw.startswith(magic):
+    for magic, kind in _PACKED.items():
+        if start.startswith(magic):
             raise BadInput(f"{path}: is packed with {kind}; unpack it first")
-    encoding = json.detect_encoding(raw)
-    has_mark = raw.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    notes = [("byte_order_mark", f"starts with a byte order mark ({encoding})")] if has_mark else []
+    return json.detect_encoding(start), start.startswith(_MARKS)
+
+
+def _read(path: Path, encoding: str) -> tuple[Any, int]:
+    """The JSON value of a file and its number of NaN and Infinity literals; large objects piece by piece."""
     try:
-        return raw.decode(encoding), notes
+        if path.stat().st_size > _LARGE_BYTES:
+            with suppress(Cut):
+                return read_object(path, encoding)
+        return _parse(path.read_bytes().decode(encoding))
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: is not {encoding} text ({error.reason} at byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise BadInput(f"{path}: is not JSON: {error.msg} ({place})") from None
+    except RecursionError:
+        raise BadInput(f"{path}: is no COCO document: nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise BadInput(f"{path}: cannot be read as JSON: {error}") from None
 
 
-def _parse(path: Path, text: str) -> tuple[Any, int]:
+def _parse(text: str) -> tuple[Any, int]:
     literals: list[str] = []
 
     def literal(name: str) -> float:
         literals.append(name)
         return float(name)
 
-    # Millions of new lists and no garbage among them: collecting in between only costs time.
+    return json.loads(text, parse_constant=literal), len(literals)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Millions of new lists and no garbage among them: collecting in between would only cost time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return json.loads(text, parse_constant=literal), len(literals)
-    except json.JSONDecodeError as error:
-        raise BadInput(
-            f"{path}: is not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        ) from None
-    except RecursionError:
-        raise BadInput(f"{path}: is no COCO document: nested too deeply") from None
-    except ValueError as error:  # an integer of thousands of digits
-        raise BadInput(f"{path}: cannot be read as JSON: {error}") from None
+        yield
     finally:
         if was_enabled:
             gc.enable()

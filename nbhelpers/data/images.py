@@ -183,7 +183,7 @@ def _odd(image: Image.Image, orientation: int, sixteen_bit: bool) -> str | None:
 
 
 def _cut_short(file: BinaryIO, image_format: str, chunks: list[bytes]) -> str | None:
-    """A cheap look at the end of the file; a hint only: whole images too may lack a trailer or go on behind it."""
+    """A cheap look at the end of the file: only a hint, since whole images may lack a trailer too."""
     size = file.seek(0, 2)
     file.seek(max(0, size - 4096))
     tail = file.read().rstrip(b"\0\r\n ")
