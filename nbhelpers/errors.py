@@ -20,6 +20,6 @@ class CheckFailed(NbhelpersError):
 
 
 class Unavailable(NbhelpersError):
-    """A part that this machine lacks (a GPU, TensorRT, the network); the message says which and what to do."""
+    """A part this machine lacks (a GPU, TensorRT, the network); the message says which and what to do."""
 
     exit_code = 1
