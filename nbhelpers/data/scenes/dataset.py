@@ -1,7 +1,8 @@
 """Scenes on disk as a COCO set; a drawing that was cut short goes on where it stopped."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,12 +60,26 @@ def draw_scenes(
     if missing:
         # Until all pictures are there, no document may describe them: an older one could be of another set.
         (output / "scenes.json").unlink(missing_ok=True)
-    for index in progress(missing, label="drawing scenes", unit="scene"):
-        record = _draw(output, index, size, seed, world)
-        append_record(output / JOURNAL, record | {"key": key})
-        done[index] = record
+    with _one_thread():
+        for index in progress(missing, label="drawing scenes", unit="scene"):
+            record = _draw(output, index, size, seed, world)
+            append_record(output / JOURNAL, record | {"key": key})
+            done[index] = record
     write_json(output / "scenes.json", _document(done, count, size, seed, world), indent=None)
     return load_coco(output / "scenes.json")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenCV to one thread: on pictures this small, handing work out costs more than it brings."""
+    import cv2
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _check_request(count: int, size: tuple[int, int], seed: int) -> None:
