@@ -1,4 +1,4 @@
-"""Every notebook keeps the house's form: short cells, few definitions, outputs kept, nothing of this machine."""
+"""Every notebook keeps its form: short cells, few definitions, outputs kept, no trace of the machine."""
 
 import ast
 import json
