@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nbhelpers.cli.options import Gpu, Images, Output, device_for, existing_file
+from nbhelpers.cli.options import Gpu, Images, Output, device_for, existing_file, existing_folder
 from nbhelpers.cli.output import Answer, command, paths
 from nbhelpers.errors import BadInput
 
@@ -55,16 +55,17 @@ def add_to(app: typer.Typer) -> None:
         gpu: Gpu = None,
     ) -> Answer:
         """Train a prompt-free student from COCO labels; a second call resumes or returns at once."""
-        from nbhelpers.data import load_coco
-        from nbhelpers.distill import train_student as train
-
         name = _student(student, auto_detect)
         existing_file(data, "--data")
         existing_file(val, "--val")
+        existing_folder(images, "--images")
         given: dict[str, Any] = {"size": size, "image_size": image_size, "epochs": epochs, "batch": batch}
         given |= {"max_minutes": max_minutes, "seed": seed}
         settings = _settings(profile, given, setting or [])
         device = device_for(gpu)
+        from nbhelpers.data import load_coco
+        from nbhelpers.distill import train_student as train
+
         trained = train(
             load_coco(data, images),
             load_coco(val, images),

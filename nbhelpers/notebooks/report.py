@@ -2,6 +2,7 @@
 
 import base64
 import mimetypes
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,9 @@ TITLES = {
     "distill": "Student",
     "export": "Export",
 }
-WORDS = {
-    "done": "done",
-    "failed": "failed",
-    "running": "running",
-    "interrupted": "interrupted",
-}
+HERO = ("distill", "teach", "attack", "video", "export", "data")
+"""Phases whose first picture may stand at the top of the page, the best one first."""
+_ABBREVIATIONS = re.compile(r"\b(ap|ar|iou|onnx|int8|fp16|fp32|cpu|gpu|ram)(?=\d*\b)")
 EMBED_BYTES = 200_000
 """Pictures up to this size go into the page itself, so that it can be sent on as one file."""
 
@@ -79,6 +77,8 @@ def gather(run: Path) -> dict[str, Any]:
         "reason": next((p["reason"] for p in phases if p["reason"]), ""),
         "device": next((p["device"] for p in phases if p["device"]), ""),
         "checks": sum(len(p["checks"]) for p in phases),
+        "hero": _hero(phases),
+        "headline": _headline(phases),
         "met": sum(1 for p in phases for check in p["checks"] if check["ok"]),
     }
 
@@ -105,7 +105,10 @@ def _phase(folder: Path, number: str, alive: bool) -> dict[str, Any]:
         "peak_bytes": memory.get("measured_peak_bytes"),
         "predicted_bytes": memory.get("predicted_bytes"),
         "failure": _failure(results, name),
-        "figures": [_figure(folder, item) for item in results.get("figures", [])],
+        "figures": sorted(
+            (_figure(folder, item) for item in results.get("figures", [])),
+            key=lambda figure: figure["kind"] != "picture",
+        ),
         "artifacts": list(_artifacts(folder, results.get("artifacts", {}))),
         "notebook": _notebook(folder),
         "settings": flatten(results.get("settings") or {}),
@@ -131,14 +134,48 @@ def _overall(phases: Iterable[Mapping[str, Any]]) -> str:
     return next((word for word in ("running", "failed", "interrupted") if word in states), "done")
 
 
+def _hero(phases: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The picture at the top of the page, or None where no phase left one."""
+    pictures = {phase["name"]: [f for f in phase["figures"] if f["kind"] == "picture"] for phase in phases}
+    return next((pictures[name][0] for name in HERO if pictures.get(name)), None)
+
+
+def _headline(phases: Iterable[Mapping[str, Any]], most: int = 4) -> list[dict[str, Any]]:
+    """The numbers at the top: those measured with an interval, of the last phases first."""
+    found = [
+        {"name": name, "phase": phase["name"], **metric}
+        for phase in reversed(list(phases))
+        for name, metric in phase["metrics"].items()
+        if metric["low"] is not None and metric["high"] is not None
+    ]
+    return found[:most]
+
+
 def _figure(folder: Path, item: Mapping[str, str]) -> dict[str, str]:
     path = folder / item["file"]
-    link = f"{folder.name}/{item['file']}"
-    source = link
+    link = source = f"{folder.name}/{item['file']}"
     if path.is_file() and path.stat().st_size <= EMBED_BYTES:
-        kind = mimetypes.guess_type(path.name)[0] or "image/png"
-        source = f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
-    return {"source": source, "link": link, "caption": item["caption"]}
+        media = mimetypes.guess_type(path.name)[0] or "image/png"
+        source = f"data:{media};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return {"source": source, "link": link, "caption": item["caption"], "kind": figure_kind(path)}
+
+
+def figure_kind(path: Path) -> str:
+    """How a figure is laid out: "picture" (large), "chart" (two beside each other) or "wide".
+
+    Charts are mostly white; pictures are not. A chart of more than 900 pixels has several panels.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            width = image.width
+            pixels = image.convert("L").resize((64, 64)).tobytes()
+    except OSError:  # gone or cut short: the page still names it
+        return "wide"
+    if sum(value > 245 for value in pixels) < 0.4 * len(pixels):
+        return "picture"
+    return "chart" if width <= 900 else "wide"
 
 
 def _artifacts(folder: Path, artifacts: Mapping[str, str]) -> Iterable[dict[str, Any]]:
@@ -192,8 +229,10 @@ def number_text(value: Any, unit: str = "") -> str:
     """A value for people: four digits, grouped thousands; bytes in their binary units."""
     if value is None:
         return "n/a"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
+        return {"True": "yes", "False": "no"}.get(value, str(value))
     if unit in {"bytes", "B"}:
         return _size(value)
     if isinstance(value, int) or abs(value) >= 1000:
@@ -202,8 +241,8 @@ def number_text(value: Any, unit: str = "") -> str:
 
 
 def words(name: str) -> str:
-    """A recorded name for people: `mask_ap50` reads `mask ap50`."""
-    return name.replace("_", " ")
+    """A recorded name for people: `mask_ap50` reads `mask AP50`."""
+    return _ABBREVIATIONS.sub(lambda found: found[0].upper(), name.replace("_", " "))
 
 
 def duration_text(seconds: float) -> str:

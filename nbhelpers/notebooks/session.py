@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nbhelpers.artifacts import Check, Metric, RunFolder, run_folder, write_atomic, write_json
 from nbhelpers.errors import BadInput, CheckFailed
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbhelpers.runtime import Choice
     from nbhelpers.settings import Settings
 
+FigureKind = Literal["auto", "png", "jpg"]
 _PACKAGES = ("nbhelpers", "torch", "torchvision", "numpy", "ultralytics", "onnx", "onnxruntime")
 _open: list["Session"] = []  # a second `start` in one kernel must stop the first one's watcher
 
@@ -86,19 +87,22 @@ class Session:
         """Record an expectation: what was measured, what was asked for (in words), whether it was met."""
         self._checks[name] = Check(name, value, bar, bool(ok))
 
-    def figure(self, fig: "Figure", name: str, caption: str, kind: str = "png", max_kb: int = 150) -> None:
+    def figure(
+        self, fig: "Figure", name: str, caption: str, kind: FigureKind = "auto", max_kb: int = 150
+    ) -> None:
         """Save a figure as `figures/<name>.<kind>`, record it, show it once and close it.
 
         Args:
             fig: a matplotlib figure.
             name: plain file name without suffix.
             caption: one sentence: what there is to see.
-            kind: "png" for lines and text, "jpg" for photographs.
+            kind: "png" suits lines and text, "jpg" photographs; "auto" looks at what the figure holds.
             max_kb: bound of the file, 1 kB = 1000 bytes.
         """
         from nbhelpers.plots import save_figure
 
-        path = self.folder.figures / f"{name}.{kind}"
+        suffix = _suffix(fig) if kind == "auto" else kind
+        path = self.folder.figures / f"{name}.{suffix}"
         save_figure(fig, path, max_kb=max_kb)
         self._figures[f"figures/{path.name}"] = caption
         _show(fig, path, caption)
@@ -233,6 +237,12 @@ def _versions() -> Mapping[str, str]:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _suffix(fig: "Figure") -> str:
+    """JPEG where all that is drawn are pictures, at the same size several times their pixels; else PNG."""
+    shown = [axes for axes in fig.axes if axes.axison or axes.images]
+    return "jpg" if shown and all(axes.images for axes in shown) else "png"
 
 
 def _show(fig: "Figure", path: Path, caption: str) -> None:
