@@ -1,7 +1,7 @@
 """A COCO set in memory: its records, its images one by one through a bounded cache, and its file."""
 
 import json
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbhelpers.artifacts import plain, write_atomic
+from nbhelpers.data.cache import ImageCache
 from nbhelpers.data.document import read_document
 from nbhelpers.data.images import Frame, probe_image, read_image
 from nbhelpers.data.paths import ImageIndex, image_folders, resolve_image
@@ -20,7 +21,6 @@ from nbhelpers.errors import BadInput
 if TYPE_CHECKING:
     import supervision as sv
 
-MIB = 2**20
 _OWN_KEYS = {"images", "annotations", "categories", "info"}
 
 
@@ -47,7 +47,7 @@ class CocoSet:
     folders: tuple[Path, ...] = ()
     frames: dict[int, Frame] = field(default_factory=dict)
     cache_mib: float = 256
-    _cache: "ImageCache" = field(init=False, repr=False, compare=False)
+    _cache: ImageCache = field(init=False, repr=False, compare=False)
     _paths: dict[int, Path] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -178,30 +178,6 @@ class CocoSet:
         except (ValueError, TypeError):  # NaN, or numpy values of a caller: the slow way understands both
             text = json.dumps(plain(document), allow_nan=False)
         return write_atomic(Path(path), text + "\n")
-
-
-class ImageCache:
-    """Decoded images, least recently used out first, bounded in MiB."""
-
-    def __init__(self, limit_mib: float) -> None:
-        self._limit = limit_mib * MIB
-        self._held: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
-        self.bytes = 0
-
-    def get(self, key: int) -> NDArray[np.uint8] | None:
-        """The image if it is held; it then counts as just used."""
-        if key in self._held:
-            self._held.move_to_end(key)
-        return self._held.get(key)
-
-    def put(self, key: int, pixels: NDArray[np.uint8]) -> None:
-        """Hold an image; the oldest go until the bound holds again. One larger than the bound is not held."""
-        if pixels.nbytes > self._limit or key in self._held:
-            return
-        self._held[key] = pixels
-        self.bytes += pixels.nbytes
-        while self.bytes > self._limit:
-            self.bytes -= self._held.popitem(last=False)[1].nbytes
 
 
 def load_coco(path: Path, images: Path | None = None, cache_mib: float = 256) -> CocoSet:

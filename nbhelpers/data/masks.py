@@ -12,6 +12,9 @@ from nbhelpers.errors import BadInput
 
 Rle = dict[str, Any]
 Mask = NDArray[np.bool_]
+# pycocotools allocates about 100 bytes for every pixel of an outline's length and does not look whether it
+# got them (`rleFrPoly` in maskApi.c), so longer outlines must not reach it.
+LONGEST_OUTLINE_PX = 4e6
 
 
 def to_rle(segmentation: Any, height: int, width: int) -> Rle:
@@ -131,7 +134,7 @@ def _checked_rle(rle: Mapping[str, Any], height: int, width: int) -> Rle:
 def _checked_polygons(polygons: Any, height: int, width: int) -> list[list[float]]:
     if not isinstance(polygons, list | tuple) or not polygons:
         raise BadInput("segmentation: must be an RLE or a list of polygons, with at least one")
-    reach = 4 * max(height, width)  # pycocotools allocates by the outline's length, so far points are refused
+    reach = 4 * max(height, width)
     for polygon in polygons:
         points = np.asarray(polygon, dtype=object).ravel().tolist()
         if len(points) < 6 or len(points) % 2 or not all(_is_number(value) for value in points):
@@ -140,7 +143,19 @@ def _checked_polygons(polygons: Any, height: int, width: int) -> list[list[float
             raise BadInput(
                 f"polygon: points lie far outside the image of {width} x {height} pixels, or are not finite"
             )
+        if outline_is_endless(points):
+            raise BadInput(f"polygon: its outline is longer than {LONGEST_OUTLINE_PX:.0f} px")
     return [[float(value) for value in polygon] for polygon in polygons]
+
+
+def outline_is_endless(polygon: Sequence[float]) -> bool:
+    """Whether a polygon `[x0, y0, x1, y1, ...]` is too long to be drawn, whatever it encloses."""
+    steps = len(polygon) // 2
+    if steps < 64 and max(polygon) - min(polygon) < LONGEST_OUTLINE_PX / 64:
+        return False
+    points = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
+    length_px = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum()
+    return bool(length_px > LONGEST_OUTLINE_PX)
 
 
 def _is_integer(value: Any) -> bool:

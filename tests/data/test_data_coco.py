@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nbhelpers.data.coco import CocoSet, ImageCache, load_coco
+from nbhelpers.data.cache import ImageCache
+from nbhelpers.data.coco import CocoSet, load_coco
 from nbhelpers.data.masks import mask_to_rle
 from nbhelpers.errors import BadInput
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from nbhelpers.data.images import probe_image, read_image
@@ -190,6 +192,22 @@ def test_garbage_is_bad_input(tmp_path: Path, content: bytes) -> None:
     for read in (probe_image, read_image):
         with pytest.raises(BadInput, match=r"a\.jpg: cannot be read as an image"):
             read(tmp_path / "a.jpg")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["png", "jpg", "gif", "tif", "webp", "bmp"]), st.data())
+def test_damaged_bytes_are_read_or_bad_input(tmp_path: Path, suffix: str, data: st.DataObject) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 7), "red").save(buffer, {"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix.upper()))
+    content = bytearray(buffer.getvalue())
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=5)):
+        content[at] = data.draw(st.integers(0, 255))
+    (tmp_path / "a").write_bytes(content[: data.draw(st.integers(1, len(content)))])
+    try:
+        facts = probe_image(tmp_path / "a")
+        assert read_image(tmp_path / "a").shape == (*facts.displayed_size[::-1], 3)
+    except BadInput:
+        return
 
 
 def test_a_folder_or_nothing_is_bad_input(tmp_path: Path) -> None:

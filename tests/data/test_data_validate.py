@@ -365,6 +365,38 @@ def test_only_crowds_and_partial_masks_are_pointed_out(tmp_path: Path) -> None:
     assert severities == {"crowds_only": "warning", "masks_incomplete": "warning"}
 
 
+def test_strict_makes_warnings_errors_and_leaves_notes(tmp_path: Path) -> None:
+    document = good()
+    del document["annotations"][0]["area"]
+    document["categories"].append({"id": 8, "name": "rare"})
+    found = check(tmp_path, document, strict=True)
+    severities = {item.code: item.severity for item in found.report.items}
+    assert severities == {"area_missing": "error", "category_unused": "info"}
+    assert not found.report.ok
+
+
+def test_boxes_written_as_corners_are_pointed_out(tmp_path: Path) -> None:
+    document = good()
+    for entry, corners in zip(
+        document["annotations"], ([4, 5, 39, 29], [10, 10, 38, 30], [20, 3, 27, 10]), strict=True
+    ):
+        entry |= {"bbox": corners, "segmentation": []}
+    assert "boxes_look_like_corners" in {item.code for item in check(tmp_path, document).report.items}
+
+
+def test_a_scribble_that_would_exhaust_memory_is_not_drawn(tmp_path: Path) -> None:
+    document = good()
+    document["annotations"][0]["segmentation"] = [[0, 0, 40, 30] * 100_000]
+    found = check(tmp_path, document)
+    assert next((item.code, item.severity) for item in found.report.items) == ("polygon_endless", "error")
+    assert found.coco.annotations[0]["segmentation"] == []
+
+
+def test_deeply_nested_values_are_reported(tmp_path: Path) -> None:
+    document = json.dumps(good()).replace('"bbox": [4, 5, 10, 8]', '"bbox": ' + "[" * 800 + "]" * 800)
+    assert "box_not_numbers" in {item.code for item in check(tmp_path, document).report.items}
+
+
 @pytest.mark.parametrize("kind", ["images", "annotations"])
 def test_nothing_left_is_not_ok(tmp_path: Path, kind: str) -> None:
     document = good()

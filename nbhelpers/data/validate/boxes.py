@@ -18,6 +18,7 @@ def check_boxes(draft: Draft, shapes: Shapes) -> None:
         box = draft.annotations[row]["bbox"]
         shapes.spoil_box(row, "box_no_area", f"bbox {shown(box)} has no area")
     good = good[shapes.box_state[good] == BoxState.GOOD]
+    _note_corners(draft, shapes, good)
     _clip(draft, shapes, good[_reach_px(draft, shapes, good) > TOLERANCE_PX])
     for row in rows[shapes.box_state[rows] == BoxState.BAD].tolist():
         _replace(draft, shapes, row)
@@ -35,6 +36,16 @@ def _reach_px(draft: Draft, shapes: Shapes, rows: NDArray[np.int64]) -> NDArray[
     far = boxes[:, :2] + boxes[:, 2:] - sizes
     reach: NDArray[np.float64] = np.maximum(-boxes[:, :2], far).max(axis=1, initial=-np.inf)
     return reach
+
+
+def _note_corners(draft: Draft, shapes: Shapes, rows: NDArray[np.int64]) -> None:
+    """Say so when most boxes leave their images as XYWH and all of them fit as two corners, XYXY."""
+    boxes, sizes = shapes.boxes[rows], draft.sizes[draft.image_row[rows]]
+    fits = (boxes[:, :2] >= 0).all() and (boxes[:, 2:] > boxes[:, :2]).all() and (boxes[:, 2:] <= sizes).all()
+    beyond = int((_reach_px(draft, shapes, rows) > 1).sum())
+    if fits and beyond > len(rows) / 2:
+        message = f"{beyond} of {len(rows)} boxes leave their images, and all fit as x0, y0, x1, y1: "
+        draft.note("boxes_look_like_corners", message + "COCO boxes are x, y, width, height", "warning")
 
 
 def _clip(draft: Draft, shapes: Shapes, rows: NDArray[np.int64]) -> None:

@@ -1,6 +1,6 @@
 """The whole validation, check by check, in an order in which no later repair undoes an earlier one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +19,10 @@ from nbhelpers.data.validate.image_records import ImageRows
 from nbhelpers.data.validate.measures import check_measures
 from nbhelpers.data.validate.normalised import scale_normalised
 from nbhelpers.data.validate.polygons import check_polygons
-from nbhelpers.data.validate.report import Report
+from nbhelpers.data.validate.read_shapes import read_shapes
+from nbhelpers.data.validate.report import Item, Report
 from nbhelpers.data.validate.rles import check_rles
-from nbhelpers.data.validate.shapes import Shapes, read_shapes
+from nbhelpers.data.validate.shapes import Shapes
 from nbhelpers.errors import BadInput
 
 Decode = Literal["none", "headers", "full"]
@@ -56,7 +57,7 @@ def validate(
     Args:
         path: the COCO JSON file.
         images: the folder of the images; see `load_coco` for where they are looked for without it.
-        strict: warnings make the report not ok.
+        strict: warnings are errors, and make the report not ok.
         decode: `none`: image files are not looked at, except for sizes the document lacks. `headers`: each
             file is found and its header read; one whose end looks cut is decoded. Damage inside the pixels is
             not seen, nor a cut in formats other than JPEG, PNG, GIF, BMP and WebP. `full`: each is decoded.
@@ -74,9 +75,13 @@ def validate(
     categories = Categories(draft)
     _check_records(draft, categories, folders, decode)
     coco = _coco(draft, document, categories, folders, cache_mib)
-    counts = draft.counts()
     mode = detect_mode(coco) if coco.annotations else None
-    return Validation(coco, Report(path, *counts, draft.items, mode, strict, decode))
+    items = list(map(_as_error, draft.items)) if strict else draft.items
+    return Validation(coco, Report(path, *draft.counts(), items, mode, strict, decode))
+
+
+def _as_error(item: Item) -> Item:
+    return replace(item, severity="error") if item.severity == "warning" else item
 
 
 def _draft(path: Path, document: Document) -> Draft:

@@ -140,5 +140,8 @@ def shown(value: Any, limit: int = 80) -> str:
     """A value for a message, cut to a bearable length."""
     if isinstance(value, int) and abs(value) >= 10**40:
         return "a whole number of more than 40 digits"  # Python refuses to print the longest ones
-    text = repr(value[:8] if isinstance(value, list | str) else value)
+    try:
+        text = repr(value[:8] if isinstance(value, list | str) else value)
+    except RecursionError:  # repr has less room than the parser had
+        return "a deeply nested value"
     return text if len(text) <= limit else text[: limit - 3] + "..."

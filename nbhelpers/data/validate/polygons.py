@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from nbhelpers.data.masks import LONGEST_OUTLINE_PX, outline_is_endless
 from nbhelpers.data.validate.draft import Draft
 from nbhelpers.data.validate.shapes import Kind, Shapes
 
@@ -26,6 +27,7 @@ def check_polygons(draft: Draft, shapes: Shapes) -> None:
         chunk = rows[start : start + _CHUNK]
         for row in chunk[_reach_px(draft, chunk) > TOLERANCE_PX].tolist():
             _clip(draft, shapes, row)
+        _lose_endless(draft, shapes, chunk[shapes.kind[chunk] == Kind.POLYGONS])
         _measure(draft, shapes, chunk[shapes.kind[chunk] == Kind.POLYGONS])
 
 
@@ -81,6 +83,14 @@ def _clip_edge(
         if is_in:
             kept.append(point)
     return kept
+
+
+def _lose_endless(draft: Draft, shapes: Shapes, rows: NDArray[np.int64]) -> None:
+    """Take away outlines so long that drawing them would exhaust memory: scribbles over the whole image."""
+    for row in rows.tolist():
+        if any(outline_is_endless(part) for part in draft.annotations[row]["segmentation"]):
+            message = f"an outline of more than {LONGEST_OUTLINE_PX:.0f} px cannot be drawn"
+            shapes.lose_mask(draft, row, "polygon_endless", message)
 
 
 def _measure(draft: Draft, shapes: Shapes, rows: NDArray[np.int64]) -> None:
