@@ -62,18 +62,22 @@ def test_torch_is_not_imported_for_seeding():
 
 
 @pytest.mark.slow
-def test_torch_is_seeded_where_it_is_loaded():
+def test_torch_is_seeded_where_it_is_loaded(monkeypatch):
     import torch
 
+    asked = []
+    # The real call loads torch's compiler, which takes longer than all other tests here.
+    monkeypatch.setattr(
+        torch, "use_deterministic_algorithms", lambda on, warn_only: asked.append((on, warn_only))
+    )
     seed_everything(3)
     first = torch.rand(4)
     seed_everything(3)
     assert torch.equal(torch.rand(4), first)
-    try:
-        seed_everything(3, deterministic=True)
-        assert torch.are_deterministic_algorithms_enabled()
-    finally:
-        torch.use_deterministic_algorithms(False)
+    assert not asked
+    seed_everything(3, deterministic=True)
+    assert asked == [(True, True)]
+    assert torch.backends.cudnn.benchmark is False
 
 
 def test_console_and_file(logger, tmp_path, capsys):
