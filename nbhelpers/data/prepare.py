@@ -1,6 +1,7 @@
 """The whole way of a set: validate, complete, gather images, find copies, split, describe, write."""
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,10 @@ from nbhelpers.errors import BadInput, CheckFailed
 if TYPE_CHECKING:
     from nbhelpers.data.coco import CocoSet
     from nbhelpers.data.validate.chain import Decode
+
+
+# Names of `artifacts.write_atomic` and of `image_files` for files that are not whole yet.
+REMAINS = re.compile(r"\.[0-9a-f]{16}\.tmp|\.[0-9a-f]{32}\.part")
 
 
 @dataclass
@@ -197,7 +202,15 @@ def _begin(output: Path, parts: list[str]) -> dict[str, list[str]]:
     known = read_json(marker) if marker.is_file() else {"parts": [], "images": []}
     before = {"parts": sorted({*known["parts"], *parts}), "images": known["images"]}
     write_json(marker, {"finished": False, **before}, indent=None)
+    _remove_remains(output)
     return before
+
+
+def _remove_remains(output: Path) -> None:
+    """Delete half-written files that a kill left behind."""
+    paths = [*output.iterdir(), *(output / "images").rglob(".*")]
+    for path in (path for path in paths if REMAINS.fullmatch(path.name)):
+        path.unlink(missing_ok=True)
 
 
 def _write(work: _Work, output: Path, inputs: dict[str, Any], config: dict[str, Any]) -> None:

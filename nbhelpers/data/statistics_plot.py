@@ -77,7 +77,7 @@ def _draw_sizes(axes: "Axes", stats: Statistics) -> None:
     axes.set(title="Object sizes", xlabel="square root of the area, px (log)", ylabel="objects")
     if not sides.size:
         return
-    low, high = min(sides.min(), 16.0), max(sides.max() * 1.02, 128.0)
+    low, high = min(sides.min(), 16.0), max(sides.max() * 1.02, 192.0)
     bounds = [low, SMALL**0.5, LARGE**0.5, high]
     names = np.array([size_of(area) for area in areas])
     for color, name, start, end in zip((4, 0, 9), stats.sizes, bounds[:-1], bounds[1:], strict=True):

@@ -297,8 +297,11 @@ def test_a_kill_leaves_nothing_that_passes_for_finished(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match="was not finished; prepare it again"):
         load_prepared(tmp_path / "out")
     monkeypatch.undo()
+    for remains in (f".{'0a' * 8}.tmp", f"images/.{'0a' * 16}.part"):
+        (tmp_path / "out" / remains).write_text("cut short")
     prepare(data, None, tmp_path / "out", split=SPLIT, seed=1)
     assert texts(tmp_path / "out") == texts(tmp_path / "whole")
+    assert len(list((tmp_path / "out/images").iterdir())) == 12
 
 
 def test_an_impossible_split_leaves_the_old_set_alone(tmp_path):
