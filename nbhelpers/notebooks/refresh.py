@@ -4,6 +4,7 @@ What is kept is what a reader on the web sees and what `pytest --nbval` compares
 no trace of the machine it was made on.
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -57,6 +58,7 @@ def main(arguments: list[str]) -> int:
         raise BadInput(
             f"no notebook found in {', '.join(arguments) or 'nothing'}; name a notebook or a folder of them"
         )
+    os.environ["NBHELPERS_PROGRESS"] = "off"  # the kernels inherit it; bars are for those who wait
     for path in found:
         print(f"{path} ...", flush=True)
         print(f"{path} {refresh(path):.0f} s", flush=True)

@@ -50,6 +50,8 @@ def progress(
     `for image in progress(images, label="reading")`, or
     `with progress(total=10, label="epochs") as bar: bar.update(); bar.note("loss 0.3")`.
 
+    The environment variable `NBHELPERS_PROGRESS=off` silences it, for runs whose output is compared.
+
     Args:
         items: what to iterate over; None for use as a context manager.
         total: number of steps; taken from `len(items)` where there is one.
@@ -60,8 +62,14 @@ def progress(
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
-    bar = _Lines(total, label, unit, every_s, quiet_s) if headless() else _tqdm(total, label, unit, quiet_s)
-    return Progress(items, bar)
+    return Progress(items, _display(total, label, unit, every_s, quiet_s))
+
+
+def _display(total: int | None, label: str, unit: str, every_s: float, quiet_s: float) -> Any:
+    """What shows the steps: nothing, lines or a bar."""
+    if os.environ.get("NBHELPERS_PROGRESS") == "off":
+        return _Silent()
+    return _Lines(total, label, unit, every_s, quiet_s) if headless() else _tqdm(total, label, unit, quiet_s)
 
 
 class Progress(Generic[T]):
@@ -111,6 +119,19 @@ def _has_size() -> bool:
         return min(os.get_terminal_size(sys.stderr.fileno())) > 0
     except (OSError, ValueError, AttributeError):  # no terminal: a notebook's stream, or a test's
         return False
+
+
+class _Silent:
+    """Shows nothing, with the part of tqdm's interface that `Progress` uses."""
+
+    def update(self, n: int) -> None:
+        pass
+
+    def set_postfix_str(self, text: str, refresh: bool = False) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class _Lines:

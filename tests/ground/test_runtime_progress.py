@@ -178,3 +178,13 @@ def test_a_real_terminal_shows_the_bar_whatever_size_it_claims(size):
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3661, "1:01:01"), (-3, "0:00")])
 def test_clock_text(seconds, text):
     assert clock_text(seconds) == text
+
+
+def test_it_can_be_silenced_by_the_environment(clock, capsys, monkeypatch):
+    monkeypatch.setenv("NBHELPERS_PROGRESS", "off")
+    with progress(total=3, label="reading") as bar:
+        for _ in range(3):
+            clock.now += 10
+            bar.update()
+            bar.note("half way")
+    assert capsys.readouterr().err == ""
