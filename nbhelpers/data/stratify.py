@@ -63,7 +63,8 @@ class _Parts:
         self.images, self.sizes, self.lead = images, sizes, lead
         self.shares = shares[:, None]
         self.counts = np.concatenate([images, objects], axis=1)
-        self.have = np.zeros((len(shares), self.counts.shape[1]))
+        self.wanted = self.shares * self.counts.sum(axis=0)
+        self.have = np.zeros_like(self.wanted)
         self.room = part_sizes(int(sizes.sum()), shares)
         self.part = np.full(len(sizes), -1, dtype=np.int64)
 
@@ -87,9 +88,8 @@ class _Parts:
             return int(fits[self.room[fits].argmax()])
         if self.lead in fits and self.have[self.lead, label] == 0:
             return self.lead
-        classes = self.images.shape[1]
-        columns = self.counts[:, [label, classes + label]].sum(axis=0)
-        need = (self.shares * columns - self.have[:, [label, classes + label]]).round(9)
+        columns = [label, self.images.shape[1] + label]
+        need = (self.wanted[:, columns] - self.have[:, columns]).round(9)
         return int(max(fits, key=lambda part: (*need[part], self.room[part], -part)))
 
     def assign(self, unit: int, part: int) -> None:
@@ -113,19 +113,18 @@ class _Parts:
         """Swap units of equal size between parts where that brings the class counts closer to the shares."""
         if len(self.shares) < 2:
             return
-        wanted = self.shares * self.counts.sum(axis=0)
         weight = 1 / (np.maximum(self.counts.sum(axis=0), 1) ** 2 * self.shares)
         for a, b in rng.integers(len(self.part), size=(EXCHANGES, 2)):
-            self._try_swap(int(a), int(b), wanted, weight)
+            self._try_swap(int(a), int(b), weight)
 
-    def _try_swap(self, a: int, b: int, wanted: Floats, weight: Floats) -> None:
+    def _try_swap(self, a: int, b: int, weight: Floats) -> None:
         one, two = int(self.part[a]), int(self.part[b])
         if one == two or self.sizes[a] != self.sizes[b]:
             return
         step = self.counts[b] - self.counts[a]
         # The change of sum(weight * (have - wanted)^2) when part `one` gains `step` and part `two` loses it.
-        gain = weight[one] * (2 * (self.have[one] - wanted[one]) + step) - weight[two] * (
-            2 * (self.have[two] - wanted[two]) - step
+        gain = weight[one] * (2 * (self.have[one] - self.wanted[one]) + step) - weight[two] * (
+            2 * (self.have[two] - self.wanted[two]) - step
         )
         if float(gain @ step) < -1e-12 and not self._empties_lead(one, two, step):
             self.assign(a, two)

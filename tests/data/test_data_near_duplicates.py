@@ -49,12 +49,8 @@ def groups_of(images, folder):
 
 
 @pytest.fixture(scope="module")
-def photographs():
-    from conftest import SHARED_DATA
-
-    paths = sorted((SHARED_DATA / "coco/nuts/images").glob("*.jpg"))
-    if not paths:
-        pytest.skip("needs the photographs of ../shared/data/coco/nuts")
+def photographs(shared_data):
+    paths = sorted((shared_data / "coco/nuts/images").glob("*.jpg"))
     return [Image.open(path).convert("RGB").resize((400, 300)) for path in paths]
 
 
