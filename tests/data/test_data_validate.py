@@ -158,6 +158,8 @@ ANNOTATION_CASES: list[tuple[str, Callable[[Document], None], str, str, str, dic
     ("other size", edit(segmentation={**RLE, "size": [40, 30]}), "rle_size", "error", "repaired", {}),
     ("no size", edit(segmentation={"counts": [1200]}), "rle_size", "error", "repaired", {}),
     ("empty RLE", edit(segmentation={**RLE, "counts": [1200]}), "mask_empty", "warning", "repaired", {}),
+    ("an RLE in a list", edit(segmentation=[RLE], bbox=[4, 5, 1, 10], area=10), "rle_rewritten", "warning", "repaired", {"segmentation": RLE}),
+    ("Python's bytes", edit(segmentation={"size": [30, 40], "counts": r"b'Q31m000000TO6d0J\\O6d0J\\O6f00kk0'"}, bbox=[3, 7, 7, 9], area=34), "rle_rewritten", "warning", "repaired", {"segmentation": {"size": [30, 40], "counts": r"Q31m000000TO6d0J\O6d0J\O6f00kk0"}}),
     ("float counts", edit(segmentation={**RLE, "counts": [125.0, 10, 1065]}, bbox=[4, 5, 1, 10], area=10),
      "rle_rewritten", "warning", "repaired", {"segmentation": RLE}),
 ]  # fmt: skip

@@ -87,8 +87,11 @@ def documents(draw: st.DrawFn) -> object:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fuzz")
     (folder / "sub").mkdir()
-    for image in GOOD["images"]:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # c.png is stored upright and shown lying, as its record says
+    for image in GOOD["images"][:2]:
         Image.new("RGB", (image["width"], image["height"])).save(folder / image["file_name"])
+    Image.new("RGB", (10, 20)).save(folder / "c.png", exif=exif)
     return folder
 
 

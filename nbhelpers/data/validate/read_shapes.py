@@ -60,6 +60,9 @@ def _read_box(draft: Draft, shapes: Shapes, row: int, record: dict[str, Any]) ->
 
 def _read_mask(draft: Draft, shapes: Shapes, row: int, record: dict[str, Any]) -> None:
     raw = record.get("segmentation")
+    if isinstance(raw, list) and len(raw) == 1 and isinstance(raw[0], dict):
+        raw = record["segmentation"] = raw[0]
+        draft.annotation(row, "rle_rewritten", "an RLE in a list is now an RLE", "repaired")
     if type(raw) is list:
         if raw and _is_plain(raw):
             shapes.kind[row] = Kind.POLYGONS
@@ -144,6 +147,10 @@ def _read_rle(draft: Draft, shapes: Shapes, row: int, raw: dict[str, Any]) -> No
         return
     if isinstance(counts, str):
         shapes.kind[row] = Kind.STRING
+        if counts[:2] == "b'" and counts[-1] == "'":
+            # Python's spelling of bytes: quotes are no digits of the encoding; backslashes are, and doubled.
+            raw["counts"] = counts[2:-1].replace("\\\\", "\\")
+            draft.annotation(row, "rle_rewritten", "RLE counts in b'...' are now plain text", "repaired")
     elif type(counts) is list and {int}.issuperset(map(type, counts)) and _in_range(counts):
         shapes.kind[row] = Kind.COUNTS
     elif isinstance(counts, list) and all(whole(count) is not None for count in counts):
