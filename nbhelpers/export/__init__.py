@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nbhelpers.export.figure import plot_speed_accuracy
     from nbhelpers.export.graph import ImageInput, check_single_image_input
     from nbhelpers.export.onnx import OnnxReport, export_onnx
+    from nbhelpers.export.processor import int8_support
     from nbhelpers.export.quantize import quantize_dynamic, quantize_static
     from nbhelpers.export.quantize_settings import TENSORRT, QuantizeSettings
     from nbhelpers.export.search import CANDIDATES, Int8Search, quantize_best
@@ -43,6 +44,7 @@ _HOME = {
     "tensorrt_status": "tensorrt_machine",
     "quantize_dynamic": "quantize",
     "quantize_static": "quantize",
+    "int8_support": "processor",
     "Int8Verdict": "verdict",
     "int8_verdict": "verdict",
 }
@@ -73,6 +75,7 @@ __all__ = [
     "tensorrt_status",
     "quantize_dynamic",
     "quantize_static",
+    "int8_support",
     "Int8Verdict",
     "int8_verdict",
 ]

@@ -20,9 +20,11 @@ from nbhelpers.export import (
 from nbhelpers.export.accuracy import Accuracy, evaluate_engine, output_differences
 from nbhelpers.export.card import card_of_student
 from nbhelpers.export.peak import PeakMemory, measure_peak
+from nbhelpers.export.processor import int8_support
 from nbhelpers.export.search import CandidateRow, choose
 from nbhelpers.export.timing import latency, time_in_turn
 from nbhelpers.export.verdict import ratio_interval
+from nbhelpers.runtime import Choice
 
 
 class Oracle:
@@ -214,14 +216,40 @@ class TestVerdict:
         assert found.int8_vs_onnx_interval[0] <= 1.8 <= found.int8_vs_onnx_interval[1]
 
     def test_kept(self, known):
-        checks = int8_verdict(known).checks()
+        checks = int8_verdict(known).checks(support=Choice("yes", "vnni"))
         assert [check.name for check in checks] == ["int8_vs_onnx", "int8_vs_torch", "int8_ap_loss_points"]
         assert [check.ok for check in checks] == [True, True, True]
-        assert [check.bar for check in checks] == [">= 1.5", ">= 2.5", "<= 1"]
+        assert checks[0].bar.startswith(">= 1.5 (95 % interval ")
+        assert checks[2].bar == "<= 1"
 
     def test_broken(self, known):
         known[3] = row("int8", "onnx", "int8-static", [13, 13, 13], 0.38)
-        assert [check.ok for check in int8_verdict(known).checks()] == [False, False, False]
+        checks = int8_verdict(known).checks(support=Choice("yes", "vnni"))
+        assert [check.ok for check in checks] == [True, False, False]  # 1.38, but the interval ends at 1.54
+        known[3] = row("int8", "onnx", "int8-static", [14, 14, 14], 0.38)
+        assert not int8_verdict(known).checks(support=Choice("yes", "vnni"))[0].ok
+
+    def test_a_processor_without_dot_products_is_only_reported(self, known):
+        known[3] = row("int8", "onnx", "int8-static", [30, 30, 30], 0.41)
+        checks = int8_verdict(known).checks(support=Choice("no", "the processor has none"))
+        assert [check.ok for check in checks] == [True, True, True]
+        assert checks[0].value == 0.6
+        assert checks[0].bar.endswith("but the processor has none")
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            ("flags\t\t: fpu avx2 avx512_vnni amx_int8\n", "yes"),
+            ("Features\t: fp asimd asimddp\n", "yes"),
+            ("flags : fpu sse4_2 avx2\nmodel name : avx512_vnni\n", "no"),
+        ],
+    )
+    def test_the_processor_is_asked(self, tmp_path, text, value):
+        (tmp_path / "cpuinfo").write_text(text)
+        assert int8_support(tmp_path / "cpuinfo").value == value
+
+    def test_other_systems_do_not_say(self, tmp_path):
+        assert int8_support(tmp_path / "none").value == "unknown"
 
     def test_missing(self, known):
         with pytest.raises(BadInput, match="no row onnx int8-static among torch, onnx, fp16"):
