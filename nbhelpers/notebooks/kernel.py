@@ -66,6 +66,7 @@ class Execution:
         parameters: values injected after the cell tagged `parameters`.
         deadline: `time.monotonic()` at which the notebook is interrupted; None for no limit.
         on_cell: called with number and source when a code cell starts.
+        on_line: called with what cells write to standard error, line by line: their own progress.
         cell: number in `In [n]` of the cell that runs or ran last; 0 before the first.
         code: source of that cell.
     """
@@ -75,6 +76,7 @@ class Execution:
     parameters: dict[str, Any]
     deadline: float | None = None
     on_cell: Callable[[int, str], None] = lambda number, code: None
+    on_line: Callable[[str], None] = lambda line: None
     cell: int = 0
     code: str = ""
 
@@ -123,6 +125,7 @@ class Execution:
             store_widget_state=False,
             coalesce_streams=True,
             iopub_timeout=30,
+            stderr_file=_Lines(self.on_line),
             timeout_func=self.seconds_left,
             interrupt_on_timeout=True,
             error_on_timeout={"ename": "TimeoutError", "evalue": "the time given was over", "traceback": []},
@@ -150,6 +153,22 @@ class Execution:
         message = getattr(error, "evalue", str(error))
         trace = "\n".join(getattr(error, "traceback", []))
         return classify(name, message, trace), one_line(name, message)
+
+
+class _Lines:
+    """A file that hands on whole lines."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self._take = take
+
+    def write(self, text: str) -> None:
+        """Hand on the lines of a message; a progress bar's redrawn line counts once, as it ends."""
+        for line in text.splitlines():
+            if line.strip():
+                self._take(line.rstrip())
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 class _Atomic:

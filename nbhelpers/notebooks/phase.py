@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbhelpers.artifacts import read_json, run_folder, sha256_file
 from nbhelpers.notebooks.failures import Failure
 from nbhelpers.notebooks.plan import Step
 from nbhelpers.notebooks.state import PhaseState, read_state, record_failure, why_run
+
+if TYPE_CHECKING:
+    from nbhelpers.runtime import Progress
 
 
 @dataclass
@@ -115,17 +118,14 @@ class PhaseRunner:
 
     def _notebook(self, step: Step, output: Path, place: str) -> Failure | None:
         from nbhelpers.notebooks.kernel import Execution
-        from nbhelpers.runtime import Progress, progress
+        from nbhelpers.runtime import progress
 
-        label = f"{place} {step.notebook.stem}"
         bar: Progress[None]
-        with progress(total=_cells(step.notebook), label=label, unit="cell") as bar:
-
-            def on_cell(number: int, code: str) -> None:
-                bar.update(1 if number > 1 else 0)
-                bar.note(f"[{number}] {code.strip().splitlines()[0][:50]}")
-
-            failure = Execution(step.notebook, output, self._parameters(step), self.deadline, on_cell).run()
+        with progress(total=_cells(step.notebook), label=f"{place} {step.notebook.stem}", unit="cell") as bar:
+            watcher = _Watcher(bar, self.say)
+            execution = Execution(step.notebook, output, self._parameters(step), self.deadline)
+            execution.on_cell, execution.on_line = watcher.on_cell, watcher.on_line
+            failure = execution.run()
         if failure is None and not (output.parent / "results.json").is_file():
             return Failure("other", "the notebook ended without results.json; does it call finish()?")
         return failure
@@ -155,6 +155,27 @@ class PhaseRunner:
         checks = read_json(outcome.results).get("checks", [])
         met = sum(1 for check in checks if check["ok"])
         self.say(f"{outcome.phase}: done in {outcome.seconds:.0f} s, {met} of {len(checks)} checks met")
+
+
+class _Watcher:
+    """Shows which cell runs, and what it says about its own progress."""
+
+    every_s = 10.0
+
+    def __init__(self, bar: "Progress[None]", say: Callable[[str], None]) -> None:
+        self._bar, self._say = bar, say
+        self._next = time.monotonic() + self.every_s
+
+    def on_cell(self, number: int, code: str) -> None:
+        """A cell starts: the one before it is done."""
+        self._bar.update(1 if number > 1 else 0)
+        self._bar.note(f"[{number}] {code.strip().splitlines()[0][:50]}")
+
+    def on_line(self, line: str) -> None:
+        """A running cell wrote a line; a long training says so how far it is."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + self.every_s
+            self._say(f"    {line}")
 
 
 def _cells(notebook: Path) -> int:

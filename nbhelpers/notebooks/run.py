@@ -35,8 +35,11 @@ class RunOutcome:
 
 
 def say_on_stderr(text: str) -> None:
-    """The default way to tell people what happens."""
-    print(text, file=sys.stderr, flush=True)
+    """The default way to tell people what happens: a line above the progress bar, if there is one."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)
+    sys.stderr.flush()
 
 
 def run_notebooks(

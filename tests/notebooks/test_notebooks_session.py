@@ -61,6 +61,20 @@ def test_results_hold_what_was_recorded_with_relative_paths(tmp_path, session):
     assert Image.open(session.folder.figures / "curve.png").size[0] > 100
 
 
+def test_pictures_become_jpeg_and_charts_png(session):
+    import numpy as np
+
+    pictures, chart = Figure(), Figure()
+    for axes in pictures.subplots(1, 2):
+        axes.imshow(np.random.default_rng(0).random((300, 300, 3)))
+        axes.axis("off")
+    chart.subplots().plot([1, 2])
+    session.figure(pictures, "pictures", "Noise.")
+    session.figure(chart, "chart", "A line.")
+    assert sorted(path.name for path in session.folder.figures.iterdir()) == ["chart.png", "pictures.jpg"]
+    assert (session.folder.figures / "pictures.jpg").stat().st_size <= 150_000
+
+
 def test_a_failed_check_is_raised_after_the_results_are_written(session, capsys):
     session.check("ap50", 0.5, ">= 0.7", False)
     session.check("split", 3, "3", True)
