@@ -315,6 +315,16 @@ def test_labels_for_ids_are_numbered_alike_everywhere(tmp_path: Path) -> None:
     assert [entry["category_id"] for entry in found.coco.annotations] == [4, 3, 3]
 
 
+def test_an_orphan_does_not_fall_to_an_image_that_was_just_numbered(tmp_path: Path) -> None:
+    document = good()
+    document["images"].append({"file_name": "c.png", "width": 40, "height": 30})
+    document["annotations"][0]["image_id"] = 3
+    found = check(tmp_path, document)
+    assert found.coco.image_ids == [1, 2, 3]
+    assert "annotation_orphan" in {item.code for item in found.report.items}
+    assert found.coco.annotations_of(3) == []
+
+
 def test_double_categories(tmp_path: Path) -> None:
     document = good()
     document["categories"] += [

@@ -35,18 +35,27 @@ def read_shapes(draft: Draft) -> Shapes:
 
 def _read_box(draft: Draft, shapes: Shapes, row: int, record: dict[str, Any]) -> None:
     raw = record.get("bbox")
-    if type(raw) is list and len(raw) == 4:
-        a, b, c, d = raw
-        # `0 * value` is zero for finite numbers only; whole numbers beyond a float are caught by _to_numbers.
-        if type(a) is type(b) is type(c) is type(d) is float and 0 * a + 0 * b + 0 * c + 0 * d == 0:
-            shapes.boxes[row] = raw
-            shapes.box_state[row] = BoxState.GOOD
-            return
-    if raw is None or raw == [] or raw == {} or raw == "":
+    if _is_plain_box(raw):
+        shapes.boxes[row] = raw
+        shapes.box_state[row] = BoxState.GOOD
+    elif raw is None or raw == [] or raw == {} or raw == "":
         if "bbox" in record:
             del record["bbox"]
             draft.annotation(row, "box_empty", f"bbox is {shown(raw)}; the key is removed", "repaired")
-        return
+    else:
+        _mend_box(draft, shapes, row, raw)
+
+
+def _is_plain_box(raw: Any) -> bool:
+    """Whether a box is four finite floats, as most are: the quick way."""
+    if type(raw) is not list or len(raw) != 4:
+        return False
+    a, b, c, d = raw
+    # 0 * value is 0 for finite numbers only.
+    return type(a) is type(b) is type(c) is type(d) is float and 0 * a + 0 * b + 0 * c + 0 * d == 0
+
+
+def _mend_box(draft: Draft, shapes: Shapes, row: int, raw: Any) -> None:
     values = [number(value) for value in raw] if isinstance(raw, list) else []
     if len(values) != 4 or any(value is None for value in values):
         shapes.spoil_box(row, "box_not_numbers", f"bbox {shown(raw)} is not four finite numbers")
@@ -54,7 +63,7 @@ def _read_box(draft: Draft, shapes: Shapes, row: int, record: dict[str, Any]) ->
     shapes.boxes[row] = values
     shapes.box_state[row] = BoxState.GOOD
     if not all(map(is_number, raw)):
-        record["bbox"] = values
+        draft.annotations[row]["bbox"] = values
         draft.annotation(row, "box_text", f"bbox {shown(raw)} is now numbers", "repaired")
 
 
@@ -140,30 +149,38 @@ def _polygon(part: Any) -> tuple[list[float], str | None]:
 
 
 def _read_rle(draft: Draft, shapes: Shapes, row: int, raw: dict[str, Any]) -> None:
-    counts, size = raw.get("counts"), raw.get("size")
+    size = raw.get("size")
     sides = [whole(side) for side in size] if isinstance(size, list) else []
     if len(sides) != 2 or any(side is None or side < 1 for side in sides):
         shapes.lose_mask(draft, row, "rle_size", f"RLE size {shown(size)} is not [height, width]")
         return
+    kind = _read_counts(draft, row, raw)
+    if kind == Kind.NONE:
+        message = f"RLE counts {shown(raw.get('counts'))} are neither text nor whole numbers"
+        shapes.lose_mask(draft, row, "rle_counts", message)
+        return
+    shapes.kind[row] = kind
+    if not all(type(side) is int for side in raw["size"]):
+        raw["size"] = sides
+        draft.annotation(row, "rle_rewritten", f"RLE size {shown(size)} is now {sides}", "repaired")
+
+
+def _read_counts(draft: Draft, row: int, raw: dict[str, Any]) -> Kind:
+    """How the counts are written, their spelling mended; NONE for what cannot be counts."""
+    counts = raw.get("counts")
     if isinstance(counts, str):
-        shapes.kind[row] = Kind.STRING
         if counts[:2] == "b'" and counts[-1] == "'":
             # Python's spelling of bytes: quotes are no digits of the encoding; backslashes are, and doubled.
             raw["counts"] = counts[2:-1].replace("\\\\", "\\")
             draft.annotation(row, "rle_rewritten", "RLE counts in b'...' are now plain text", "repaired")
-    elif type(counts) is list and {int}.issuperset(map(type, counts)) and _in_range(counts):
-        shapes.kind[row] = Kind.COUNTS
-    elif isinstance(counts, list) and all(whole(count) is not None for count in counts):
+        return Kind.STRING
+    if type(counts) is list and {int}.issuperset(map(type, counts)) and _in_range(counts):
+        return Kind.COUNTS
+    if isinstance(counts, list) and all(whole(count) is not None for count in counts):
         raw["counts"] = [whole(count) for count in counts]
-        shapes.kind[row] = Kind.COUNTS
         draft.annotation(row, "rle_rewritten", "RLE counts are now whole numbers", "repaired")
-    else:
-        message = f"RLE counts {shown(counts)} are neither text nor whole numbers"
-        shapes.lose_mask(draft, row, "rle_counts", message)
-        return
-    if not all(type(side) is int for side in raw["size"]):
-        raw["size"] = sides
-        draft.annotation(row, "rle_rewritten", f"RLE size {shown(size)} is now {sides}", "repaired")
+        return Kind.COUNTS
+    return Kind.NONE
 
 
 def _in_range(counts: list[int]) -> bool:

@@ -44,18 +44,18 @@ class IdMap:
     """Ids as written to whole-number ids: equal where they can be, fresh ones where they cannot."""
 
     def __init__(self, values: list[Any]) -> None:
-        self._used = {id_ for id_ in map(whole, values) if id_ is not None}
+        self._read = frozenset(id_ for id_ in map(whole, values) if id_ is not None)
+        self._used = set(self._read)
         start = max(self._used, default=0) + 1
         self._fresh = count(start if 0 < start < LARGEST_ID // 2 else 1)
         self._renamed: dict[Any, int] = {}
 
     def find(self, value: Any) -> int | None:
         """The id that `value` refers to; None where no id was read as it."""
-        if type(value) is int and value in self._used:
-            return value
-        id_ = whole(value)
+        id_ = value if type(value) is int and value in self._read else whole(value)
         if id_ is not None:
-            return id_ if id_ in self._used else None
+            # Fresh ids are not looked up: an orphan must not come to mean a record that got its number here.
+            return id_ if id_ in self._read else None
         return self._renamed.get(value) if _is_label(value) else None
 
     def take(self, value: Any) -> tuple[int, bool]:
