@@ -93,6 +93,14 @@ def copy_items(groups: Sequence[Sequence[int]], file: str) -> list[Item]:
     return [Item("info", "near_duplicates", file, group[0], None, _group(group), "kept") for group in groups]
 
 
+def empty_part_items(wanted: Iterable[str], parts: Mapping[str, "CocoSet"], file: str) -> list[Item]:
+    """A warning for every part that was asked for and got no image."""
+    count = sum(len(part.images) for part in parts.values())
+    mend = "add images, or ask for fewer parts"
+    messages = [f"part {name} gets none of {count} images; {mend}" for name in wanted if name not in parts]
+    return [Item("warning", "part_empty", file, None, None, message, "kept") for message in messages]
+
+
 def missing_class_items(parts: dict[str, "CocoSet"], file: str) -> list[Item]:
     """A line for every part that lacks a class of the set."""
     items = []

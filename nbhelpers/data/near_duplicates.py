@@ -27,7 +27,8 @@ HASH_BITS = 10
 MAX_RMS = 11.0
 MAX_CELL = 20.0
 CONTRAST = 40.0  # standard deviation every thumbnail is brought to, gray levels
-FLAT = 12.0  # below this standard deviation a thumbnail is noise, and is not stretched
+FLAT = 12.0  # below this standard deviation a thumbnail is mostly noise, and is stretched no further
+BLANK = 1.0  # below this one it shows nothing: blank images are no copies of each other
 
 Thumbnails = npt.NDArray[np.uint8]
 Pairs = npt.NDArray[np.int64]
@@ -39,6 +40,7 @@ def near_duplicates(coco: "CocoSet") -> list[set[Any]]:
     Perceptual hashes (imagehash.phash, 64 bits) of each image and its mirrors propose pairs; a pair counts
     when its 32x32 gray thumbnails agree on the whole and in every 4x4 cell, so that one moved object tells
     two otherwise equal scenes apart. Not found: crops, rotations by 90 degrees, strong changes of colour.
+    Blank images have no content to share and form no group.
 
     Args:
         coco: a set whose images can all be read.
@@ -99,7 +101,9 @@ def duplicate_labels(images: Thumbnails) -> npt.NDArray[np.int32]:
     base = _Features.of(images)
     mirrored = [images[:, :, ::-1], images[:, ::-1], images[:, ::-1, ::-1]]
     found = [_confirmed(features, base) for features in (base, *map(_Features.of, mirrored))]
-    first, second = np.concatenate(found).T
+    pairs = np.concatenate(found)
+    shown = images.std(axis=(1, 2)) >= BLANK
+    first, second = pairs[shown[pairs[:, 0]]].T
     graph = coo_matrix((np.ones(len(first), dtype=bool), (first, second)), shape=(len(images), len(images)))
     return connected_components(graph, directed=False)[1]
 

@@ -11,6 +11,7 @@ from nbhelpers.artifacts import read_json, sha256_file, write_json
 from nbhelpers.data.accounts import (
     completion_items,
     copy_items,
+    empty_part_items,
     missing_class_items,
     placement_items,
     with_items,
@@ -68,7 +69,8 @@ def prepare(
     The output folder holds one JSON per part, `images/`, `statistics.json`, `validation_report.json` and,
     with `generate_configs`, `.mode_config.json` and `settings.generated.yaml`. The same input gives the same
     bytes. While files are being written the folder counts as unfinished (`load_prepared` refuses it), and a
-    run that was cut short is finished by the next. The report is written in any case.
+    run that was cut short is finished by the next. The report is written too where a check fails. A part for
+    which there is no image is left out, with a warning.
 
     Args:
         data: the COCO JSON; or, for a set that comes split, part names and the JSON of each. Such parts are
@@ -85,7 +87,8 @@ def prepare(
         cache_mib: bound of the cache of decoded images of each part, MiB.
 
     Raises:
-        BadInput: no COCO document, a split that cannot be had, or an output folder that holds the input.
+        BadInput: no COCO document, a split that cannot be read, an unreadable image (unless `decode` is
+            `full`, which drops it), or an output folder that holds the input.
         CheckFailed: nothing usable is left, or `strict` and there are warnings.
     """
     output = Path(output)
@@ -191,8 +194,8 @@ def _divide(work: _Work, spec: str, seed: int, groups: list[Iterable[int]]) -> N
     if work.parts:
         items = leak_items(work.parts, work.groups, file)
     else:
-        work.parts = split(work.coco, spec, seed, [*copies, *groups])
-        items = copy_items(work.groups, file)
+        work.parts = split(work.coco, spec, seed, [*copies, *groups], allow_fewer=True)
+        items = copy_items(work.groups, file) + empty_part_items(parse_split(spec), work.parts, file)
     work.report = with_items(work.report, [*items, *missing_class_items(work.parts, file)])
 
 

@@ -69,7 +69,12 @@ def check_part_name(name: str, where: str) -> None:
 
 
 def split(
-    coco: "CocoSet", spec: str, seed: int = 0, groups: Iterable[Iterable[Any]] | None = None
+    coco: "CocoSet",
+    spec: str,
+    seed: int = 0,
+    groups: Iterable[Iterable[Any]] | None = None,
+    *,
+    allow_fewer: bool = False,
 ) -> dict[str, "CocoSet"]:
     """Split a set into parts that share no image and, as far as the numbers allow, the same mix of classes.
 
@@ -82,16 +87,20 @@ def split(
         seed: chooses among equally good splits.
         groups: sets of image ids that must stay in one part (near-duplicates, frames of one video).
             Groups that share an image become one.
+        allow_fewer: with fewer images (or groups) than parts, leave out the parts of the smallest share,
+            `train` last of all, rather than raise.
 
     Returns:
         The parts by name, each with its images in the order of the file and all categories.
 
     Raises:
-        BadInput: the ratio cannot be read; there are fewer images (or groups) than parts; a group names an
-            image that is not in the set.
+        BadInput: the ratio cannot be read; there are no images, or fewer images (or groups) than parts; a
+            group names an image that is not in the set.
     """
     shares = parse_split(spec)
     units = _units(sorted(coco.image_ids, key=_order), list(groups or []))
+    if units and allow_fewer:
+        shares = _largest(shares, len(units))
     _check_enough(len(coco.image_ids), len(units), shares, spec)
     objects, images = _class_counts(coco, units)
     sizes = np.array([len(unit) for unit in units], dtype=np.int64)
@@ -104,6 +113,14 @@ def split(
         name: coco.subset([image_id for image_id in coco.image_ids if image_id in ids])
         for name, ids in zip(shares, chosen, strict=True)
     }
+
+
+def _largest(shares: dict[str, float], count: int) -> dict[str, float]:
+    """At most `count` parts, in their order: train (or else the first), then those of the largest shares."""
+    lead = "train" if "train" in shares else next(iter(shares))
+    kept = sorted(shares, key=lambda name: (name != lead, -shares[name]))[:count]
+    total = math.fsum(shares[name] for name in kept)
+    return {name: share / total for name, share in shares.items() if name in kept}
 
 
 def _order(image_id: Any) -> tuple[str, Any]:

@@ -307,8 +307,8 @@ def test_a_kill_leaves_nothing_that_passes_for_finished(tmp_path, monkeypatch):
 def test_an_impossible_split_leaves_the_old_set_alone(tmp_path):
     data = written_set(tmp_path / "in")
     done = prepare(data, None, tmp_path / "out", split=SPLIT)
-    with pytest.raises(BadInput, match="kept whole"):
-        prepare(data, None, tmp_path / "out", split=SPLIT, groups=[range(1, 12)])
+    with pytest.raises(BadInput, match="image id 99 is not in the set"):
+        prepare(data, None, tmp_path / "out", split=SPLIT, groups=[[1, 99]])
     assert load_prepared(tmp_path / "out").counts == done.counts
 
 
@@ -433,8 +433,18 @@ def test_no_coco_document(tmp_path, make, message):
 def test_a_split_that_cannot_be_had_is_told_before_any_work(tmp_path):
     with pytest.raises(BadInput, match="sum to"):
         prepare(tmp_path / "missing.json", None, tmp_path / "out", split="train:0.5,test:0.4")
-    with pytest.raises(BadInput, match="cannot fill 3 parts"):
-        prepare(written_set(tmp_path / "in", 2), None, tmp_path / "out", split=SPLIT)
+
+
+@pytest.mark.parametrize(("count", "parts"), [(1, ["train"]), (2, ["train", "val"])])
+def test_too_few_images_for_the_parts_is_a_warning(tmp_path, count, parts):
+    data = written_set(tmp_path / "in", count)
+    done = prepare(data, None, tmp_path / "out", split=SPLIT)
+    assert list(load_prepared(tmp_path / "out").parts) == list(done.parts) == parts
+    empty = [item for item in done.report.items if item.code == "part_empty"]
+    assert len(empty) == 3 - count
+    assert "add images, or ask for fewer parts" in empty[0].message
+    with pytest.raises(CheckFailed, match="--strict"):
+        prepare(data, None, tmp_path / "strict", split=SPLIT, strict=True)
 
 
 def test_what_is_no_prepared_folder(tmp_path):

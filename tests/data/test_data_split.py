@@ -167,6 +167,15 @@ def test_too_few_images_or_groups_say_so():
         split(records({1: [1], 2: [1]}), "a:0.5,b:0.5", 0, [{1, 99}])
 
 
+def test_fewer_parts_where_that_is_allowed():
+    coco = records({1: [1], 2: [1], 3: [2]})
+    spec = "test:0.2,train:0.1,val:0.3,more:0.4"
+    assert list(split(coco, spec, allow_fewer=True)) == ["train", "val", "more"]
+    assert list(split(coco, spec, 0, [{1, 2, 3}], allow_fewer=True)) == ["train"]
+    with pytest.raises(BadInput, match="no image to split"):
+        split(records({}), spec, allow_fewer=True)
+
+
 def test_describe_counts_by_name():
     rows = describe(split(records({1: [1, 1], 2: [2]}), "a:0.5,b:0.5"))
     assert sum(row["class 1"] for row in rows) == 2
