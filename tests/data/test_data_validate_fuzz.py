@@ -119,7 +119,8 @@ def require_sound(found: Validation) -> None:
         assert entry.get("bbox") or entry.get("segmentation")
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(documents(), st.sampled_from(["none", "headers"]))
 def test_any_mutation_gives_a_sound_set_or_bad_input(folder: Path, document: object, decode: str) -> None:
     source, target = folder / "in.json", folder / "out.json"
