@@ -1,13 +1,11 @@
 """The whole way of a set: validate, complete, gather images, find copies, split, describe, write."""
 
-import contextlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from nbhelpers.artifacts import read_json, sha256_file, write_json
+from nbhelpers.artifacts import sha256_file, write_json
 from nbhelpers.data.accounts import (
     completion_items,
     copy_items,
@@ -20,9 +18,10 @@ from nbhelpers.data.complete import complete_with_changes
 from nbhelpers.data.configs import SETTINGS_FILE, generated_settings, write_settings
 from nbhelpers.data.given_parts import leak_items, read_parts
 from nbhelpers.data.image_files import Placed, count_ways, place_images
+from nbhelpers.data.marker import begin, finish, remove_old
 from nbhelpers.data.modes import MODE_FILE, Mode, mode_config, write_mode_config
 from nbhelpers.data.near_duplicates import near_duplicates
-from nbhelpers.data.prepared import MARKER, Prepared
+from nbhelpers.data.prepared import Prepared
 from nbhelpers.data.split import describe, parse_split, split
 from nbhelpers.data.statistics import statistics
 from nbhelpers.data.validate import REPORT_FILE, Report, validate
@@ -31,10 +30,6 @@ from nbhelpers.errors import BadInput, CheckFailed
 if TYPE_CHECKING:
     from nbhelpers.data.coco import CocoSet
     from nbhelpers.data.validate.chain import Decode
-
-
-# Names of `artifacts.write_atomic` and of `image_files` for files that are not whole yet.
-REMAINS = re.compile(r"\.[0-9a-f]{16}\.tmp|\.[0-9a-f]{32}\.part")
 
 
 @dataclass
@@ -97,12 +92,12 @@ def prepare(
     work = _checked(data, images, strict, decode, output)
     _divide(work, split, seed, list(groups or []))
     _require_ok(work.report, output)
-    before = _begin(output, list(work.parts))
+    before = begin(output, list(work.parts))
     _gather(work, output / "images", copy)
     inputs = wanted_inputs(data, split, seed, strict)
     config = mode_config(work.coco, work.mode) if generate_configs else {}
     _write(work, output, inputs, config)
-    _remove_old(output, before, list(work.parts), [item.file_name for item in work.placed])
+    remove_old(output, before, list(work.parts), [item.file_name for item in work.placed])
     _finish(work, output, inputs)
     parts = {name: replace(part, cache_mib=cache_mib) for name, part in work.parts.items()}
     return Prepared(
@@ -199,23 +194,6 @@ def _divide(work: _Work, spec: str, seed: int, groups: list[Iterable[int]]) -> N
     work.report = with_items(work.report, [*items, *missing_class_items(work.parts, file)])
 
 
-def _begin(output: Path, parts: list[str]) -> dict[str, list[str]]:
-    """Mark the folder as unfinished; returns what earlier preparations, finished or not, put there."""
-    marker = output / MARKER
-    known = read_json(marker) if marker.is_file() else {"parts": [], "images": []}
-    before = {"parts": sorted({*known["parts"], *parts}), "images": known["images"]}
-    write_json(marker, {"finished": False, **before}, indent=None)
-    _remove_remains(output)
-    return before
-
-
-def _remove_remains(output: Path) -> None:
-    """Delete half-written files that a kill left behind."""
-    paths = [*output.iterdir(), *(output / "images").rglob(".*")]
-    for path in (path for path in paths if REMAINS.fullmatch(path.name)):
-        path.unlink(missing_ok=True)
-
-
 def _write(work: _Work, output: Path, inputs: dict[str, Any], config: dict[str, Any]) -> None:
     """Write the parts, the numbers, the configurations and the report."""
     numbers = statistics(work.coco).to_dict()
@@ -232,20 +210,9 @@ def _write(work: _Work, output: Path, inputs: dict[str, Any], config: dict[str, 
     work.report.write(output / REPORT_FILE)
 
 
-def _remove_old(output: Path, before: dict[str, list[str]], parts: list[str], images: list[str]) -> None:
-    """Delete parts and images that an earlier preparation put here and this one does not have."""
-    for name in set(before["parts"]) - set(parts):
-        (output / f"{name}.json").unlink(missing_ok=True)
-    for name in set(before["images"]) - set(images):
-        path = output / "images" / name
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # the folder is not empty, or is gone already
-            path.parent.rmdir()
-
-
 def _finish(work: _Work, output: Path, inputs: dict[str, Any]) -> None:
     """Mark the folder as finished, with what `load_prepared` needs besides the files."""
     images = sorted(item.file_name for item in work.placed)
-    record = {"finished": True, "parts": list(work.parts), "mode": work.mode, "groups": work.groups}
+    record: dict[str, Any] = {"parts": list(work.parts), "mode": work.mode, "groups": work.groups}
     placed = count_ways(work.placed)
-    write_json(output / MARKER, {**record, "inputs": inputs, "placed": placed, "images": images}, indent=None)
+    finish(output, {**record, "inputs": inputs, "placed": placed, "images": images})

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nbhelpers.artifacts import read_json
 from nbhelpers.data.coco import CocoSet, load_coco
+from nbhelpers.data.marker import is_made_from, read_marker
 from nbhelpers.data.modes import MODE_FILE, Mode
 from nbhelpers.data.split import describe
 from nbhelpers.data.validate import REPORT_FILE, Counts, Item, Report
-from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
     from nbhelpers.settings import DataSection
-
-# Says whether everything beside it belongs together, and what that is.
-MARKER = ".prepared.json"
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,7 @@ def load_prepared(folder: Path, cache_mib: float = 256) -> Prepared:
         BadInput: the folder is not there, was not made by `prepare`, or its preparation was cut short.
     """
     folder = Path(folder)
-    record = read_json(folder / MARKER) if (folder / MARKER).is_file() else None
-    if record is None:
-        raise BadInput(f"{folder}: is no prepared set ({MARKER} is missing); prepare one first (notebook 02)")
-    if not record["finished"]:
-        raise BadInput(f"{folder}: its preparation was not finished; prepare it again, into the same folder")
+    record = read_marker(folder)
     parts = {
         name: load_coco(folder / f"{name}.json", folder / "images", cache_mib) for name in record["parts"]
     }
@@ -121,7 +114,7 @@ def prepared_or_default(folder: Path | None, settings: "DataSection", root: Path
 
     document, output = default_set(Path(root) / "scenes", settings), Path(root) / "prepared"
     wanted = wanted_inputs(document, settings.split, settings.seed, settings.strict)
-    if (output / MARKER).is_file() and read_json(output / MARKER).get("inputs") == wanted:
+    if is_made_from(output, wanted):
         return load_prepared(output, settings.cache_mib)
     return prepare(
         document,
