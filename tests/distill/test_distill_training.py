@@ -1,4 +1,4 @@
-"""Training: the same seed gives the same bits, a killed run ends as an unbroken one, done work is not redone."""
+"""Training: same seed, same bits; a killed run ends as an unbroken one; done work is not redone."""
 
 import os
 import signal
@@ -35,9 +35,9 @@ def same(first, second):
 
 def test_it_learns_and_reports(trained, shapes):
     result, _ = trained
-    assert result.epochs == 45 and result.stopped == "epochs" and not result.resumed and not result.reused
+    assert result.epochs == 36 and result.stopped == "epochs" and not result.resumed and not result.reused
     assert result.student == "yolov8_seg" and result.task == "segment" and result.licence == "AGPL-3.0"
-    assert [row["epoch"] for row in result.history] == list(range(1, 46))
+    assert [row["epoch"] for row in result.history] == list(range(1, 37))
     measured = [row["mask_ap50"] for row in result.history if row["mask_ap50"] is not None]
     assert len(measured) == 3 and measured[-1] > 0.8
     first, last = result.history[0], result.history[-1]
@@ -123,10 +123,20 @@ def test_the_deadline_stops_cleanly_and_a_longer_one_goes_on(shapes, tmp_path):
     assert longer.resumed and longer.epochs > short.epochs
 
 
-def test_patience_stops(shapes, tmp_path):
-    settings = quick(epochs=50, patience=2, validations=50, learning_rate=1e-9)
-    result = train_student(*shapes, settings, tmp_path, say=silent)
-    assert result.epochs < 50 and result.stopped == "patience"
+def test_patience_stops(shapes, tmp_path, monkeypatch):
+    from nbhelpers.distill import trainer
+
+    validate = trainer._Steered.validate
+
+    def worse_each_time(self):
+        metrics, _ = validate(self)
+        fitness = 1.0 / (1 + self.epoch)
+        self.best_fitness = max(fitness, self.best_fitness or 0.0)
+        return metrics, fitness
+
+    monkeypatch.setattr(trainer._Steered, "validate", worse_each_time)
+    result = train_student(*shapes, quick(epochs=50, patience=2, validations=50), tmp_path, say=silent)
+    assert result.epochs == 3 and result.stopped == "patience"
 
 
 @pytest.mark.parametrize("name", ["yolov8", "fastsam"])
