@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def plot_speed_accuracy(
-    rows: Sequence["EngineRow"], width_in: float = 7.0, height_in: float = 3.8
+    rows: Sequence["EngineRow"], width_in: float = 7.5, height_in: float = 3.8
 ) -> "Figure":
     """Plot AP against the latency of the network; left and high is better.
 
@@ -63,7 +63,9 @@ def _frame(axis: "Axes", rows: Sequence["EngineRow"]) -> None:
         xlim=(0, 1.12 * max(row.network.p95_ms for row in rows)),
         ylim=(max(min(points) - margin, -1), max(points) + margin),
     )
-    handles = axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=1.1).legend_handles
-    for handle in handles:
+    note = "point: median; line: to the\n95th percentile; area: file"
+    place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "alignment": "left"}
+    legend = axis.legend(title=note, title_fontsize=9, labelspacing=1.1, **place)
+    for handle in legend.legend_handles:
         if handle is not None and hasattr(handle, "set_sizes"):
             handle.set_sizes([40.0])

@@ -113,8 +113,8 @@ def decoding_nodes(model: "onnx.ModelProto") -> list[str]:
     """Nodes after the last learned layer: reshapes, softmax, box arithmetic, the output Concat.
 
     Chosen by topology, because exported names carry no layer numbers: everything from which no learned layer
-    is reachable any more. The fixed convolution that takes the expectation over the box bins (a Conv right
-    after a Softmax, the DFL of Li et al. 2020) is decoding too.
+    is reachable any more. The fixed product that takes the expectation over the box bins (a MatMul or Conv
+    right after a Softmax, the DFL of Li et al. 2020) is decoding too.
     """
     learned = [
         node.name for node in model.graph.node if node.op_type in WEIGHTED and not _after_softmax(model, node)

@@ -1,14 +1,13 @@
 """A student as one ONNX file: dynamic batch, folded constants, one image in, checked against torch."""
 
 import contextlib
-import copy
 import logging
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from nbhelpers.errors import BadInput, CheckFailed
 from nbhelpers.export.card import ModelCard, card_of_student, write_card
 from nbhelpers.export.graph import check_single_image_input, operator_counts
 from nbhelpers.export.parity import accept, differences_to_torch
+from nbhelpers.export.rewrite import for_export
 
 if TYPE_CHECKING:
     import onnx
@@ -98,20 +98,6 @@ def export_onnx(
         seconds=time.perf_counter() - started,
         card=card,
     )
-
-
-def for_export(student: "Student") -> "Student":
-    """A copy of a student for evaluation on the CPU, its batch norms folded into the convolutions."""
-    clone = copy.deepcopy(student).cpu().float().eval()
-    network: Any = clone.network
-    if hasattr(network, "fuse"):
-        clone.network = network.fuse(verbose=False)
-    for module in clone.modules():
-        if hasattr(module, "anchors") and hasattr(module, "shape"):
-            # The head keeps the grid of the last batch it saw and compares batch sizes with it, which would
-            # write that batch size into the graph.
-            vars(module)["shape"] = None
-    return clone
 
 
 def _trace(student: "Student", opset: int) -> "onnx.ModelProto":

@@ -60,7 +60,7 @@ def test_the_file_is_alone_and_modern(report):
 def test_constants_are_folded(report):
     operators = report.operators
     assert not {"BatchNormalization", "Constant", "Shape", "Identity", "Dropout"} & set(operators)
-    assert operators["Conv"] == 76  # 75 learned ones and the fixed one of the box decoding
+    assert operators["Conv"] == 75
 
 
 def test_the_file_names_no_folder_of_this_machine(report):
@@ -210,13 +210,23 @@ class TestHalf:
             to_half(model)
 
 
+def test_the_expected_bin_is_what_the_head_computes():
+    from ultralytics.nn.modules.block import DFL
+
+    from nbhelpers.export.rewrite import ExpectedBin
+
+    logits = 3 * torch.randn(2, 64, 21, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(ExpectedBin(16)(logits), DFL(16)(logits), atol=1e-5, rtol=0)
+
+
 class TestTopology:
     def test_decoding_is_what_follows_the_last_learned_layers(self, report):
         model = load_onnx(report.path)
         operators = {node.name: node.op_type for node in model.graph.node}
         decoding = [operators[name] for name in decoding_nodes(model)]
         assert {"Softmax", "Concat", "Reshape", "Sub", "Div"} <= set(decoding)
-        assert decoding.count("Conv") == 1  # the expectation over the box bins
+        assert decoding.count("MatMul") == 1  # the expectation over the box bins
+        assert not {"Conv", "ConvTranspose"} & set(decoding)
         assert "MaxPool" not in decoding
 
     def test_the_head_ends_in_ten_convolutions(self, report):
