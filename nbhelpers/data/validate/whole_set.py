@@ -8,7 +8,7 @@ import numpy as np
 from nbhelpers.data.validate.categories import Categories
 from nbhelpers.data.validate.draft import Draft, shown
 from nbhelpers.data.validate.shapes import BoxState, Kind, Shapes
-from nbhelpers.data.validate.values import IdMap
+from nbhelpers.data.validate.values import LARGEST_ID, IdMap
 
 
 def drop_copies(draft: Draft, shapes: Shapes) -> None:
@@ -56,6 +56,9 @@ def number_annotations(draft: Draft) -> None:
     """Give every annotation a whole-number id of its own."""
     rows = draft.live_annotations().tolist()
     raws = [draft.annotations[row].get("id") for row in rows]
+    are_numbers = {int}.issuperset(map(type, raws)) and max(map(abs, raws), default=0) < LARGEST_ID
+    if are_numbers and len(set(raws)) == len(raws):
+        return
     ids, taken = IdMap(raws), set()
     for row, raw in zip(rows, raws, strict=True):
         known = ids.find(raw)
