@@ -64,8 +64,14 @@ def _frame(axis: "Axes", rows: Sequence["EngineRow"]) -> None:
         ylim=(max(min(points) - margin, -1), max(points) + margin),
     )
     note = "point: median; line: to the\n95th percentile; area: file"
-    place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "alignment": "left"}
-    legend = axis.legend(title=note, title_fontsize=9, labelspacing=1.1, **place)
+    legend = axis.legend(
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        labelspacing=1.1,
+        alignment="left",
+        title=note,
+        title_fontsize=9,
+    )
     for handle in legend.legend_handles:
         if handle is not None and hasattr(handle, "set_sizes"):
             handle.set_sizes([40.0])

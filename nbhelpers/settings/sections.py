@@ -52,8 +52,8 @@ class DistillSection(Section):
 class ExportSection(Section):
     """Notebook 09: ONNX, INT8, TensorRT and the comparison."""
 
-    opset: int = Field(18, ge=17)
-    calibration_images: int = Field(64, ge=1)
+    opset: int = Field(18, ge=17, description="ONNX operator set")
+    calibration_images: int = Field(64, ge=1, description="images that set the ranges of INT8, at most")
     warmup: int = Field(10, ge=0, description="calls before timing starts")
     runs: int = Field(100, ge=10, description="timed calls per engine")
     max_ap_loss: float = Field(1.0, ge=0, description="AP points INT8 may lose against fp32 ONNX")
