@@ -36,8 +36,8 @@ def make_plan(train: "CocoSet", settings: "DistillSection", device: str) -> Plan
       300. The time of a convolutional network follows the pixels it sees, so a budget of pixels is a budget
       of minutes, whatever the set.
     - `batch`: the largest power of two that still leaves `min_steps` optimiser steps in all, within 2..16 on
-      a CPU and 8..64 on a GPU. Few images need small batches: 12 photographs reached mask AP50 0.9 after about
-      200 steps, be it 36 epochs of batch 2 or 57 of batch 4.
+      a CPU and 8..64 on a GPU. Few images need small batches: 12 photographs reached mask AP50 0.9 after
+      about 200 steps, be it 36 epochs of batch 2 or 57 of batch 4.
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"
     reasons: dict[str, str] = {}
