@@ -231,8 +231,10 @@ def number_text(value: Any, unit: str = "") -> str:
         return "n/a"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(number_text(item) for item in value)
     if not isinstance(value, int | float):
-        return {"True": "yes", "False": "no"}.get(value, str(value))
+        return {"True": "yes", "False": "no"}.get(str(value), str(value))
     if unit in {"bytes", "B"}:
         return _size(value)
     if isinstance(value, int) or abs(value) >= 1000:

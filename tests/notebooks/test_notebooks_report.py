@@ -138,10 +138,11 @@ def test_a_phase_that_was_killed_is_interrupted(run):
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (0.71349, "", "0.7135"), (12345, "", "12\u202f345"), (12345.6, "ms", "12\u202f346"),
-        (None, "", "n/a"), (True, "", "yes"), ("all", "", "all"), (2**30, "bytes", "1.0 GiB"), (3, "", "3"), (1e-7, "", "1e-07"),
+        *[(0.71349, "", "0.7135"), (12345, "", "12\u202f345"), (12345.6, "ms", "12\u202f346")],
+        *[(None, "", "n/a"), (True, "", "yes"), ("all", "", "all"), (2**30, "bytes", "1.0 GiB")],
+        *[(3, "", "3"), (1e-7, "", "1e-07"), ([1, 3, 320], "", "1, 3, 320"), ({"a": 1}, "", "{'a': 1}")],
     ],
-)  # fmt: skip
+)
 def test_numbers_for_people(value, unit, text):
     assert number_text(value, unit) == text
 

@@ -91,11 +91,12 @@ def test_a_failure_stops_is_explained_and_is_resumed(run):
     assert "failed" not in json.loads((run.folder / "distill" / "results.json").read_text())["state"]
 
 
-def test_a_failed_check_keeps_what_was_measured(run):
-    outcome = run(parameters={"body": 's.check("ap50", 0.5, ">= 0.7", False)'})
+def test_a_failed_check_keeps_what_was_measured(run, single):
+    body = 's.metric("seen", 3, 1); s.check("ap50", 0.5, ">= 0.7", False)'
+    outcome = run(notebooks=single, parameters={"body": body})
     assert outcome.failed.failure.kind == "assertion"
-    results = json.loads((run.folder / "distill" / "results.json").read_text())
-    assert results["metrics"]["seen"]["value"] == "3"
+    results = json.loads((run.folder / "memory" / "results.json").read_text())
+    assert results["metrics"]["seen"]["value"] == 3
     assert results["checks"][0]["ok"] is False
     assert results["failure"]["cause"].startswith("CheckFailed: ap50: 0.5, wanted >= 0.7")
 
