@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet 'uv>=0.8,<1'
 	@uv=$$(command -v uv || echo $(BIN)/uv); echo "installing nbhelpers and its libraries into $(VENV)"; \
-		$$uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
+		$$uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[dev]'
 	@touch $@
 
 setup: $(STAMP) ## make .venv and install everything into it
