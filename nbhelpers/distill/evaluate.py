@@ -16,15 +16,24 @@ if TYPE_CHECKING:
 
 # The one class of a class-agnostic student, as students name it.
 _AGNOSTIC = ["object"]
+# As COCO tools score: every class of a box that could still count, the hundred strongest per image.
+_SCORED: dict[str, Any] = {"max_detections": 100, "multi_label": True}
 
 
 class Predictor(Protocol):
     """What is scored: a student or an engine."""
 
-    class_names: list[str]
-    task: Any
+    @property
+    def class_names(self) -> list[str]:
+        """Names by class index."""
 
-    def predict(self, image: np.ndarray, confidence: float = ..., iou: float = ...) -> "sv.Detections":
+    @property
+    def task(self) -> Any:
+        """`detect` or `segment`."""
+
+    def predict(
+        self, image: np.ndarray, confidence: float = ..., iou: float = ..., **options: Any
+    ) -> "sv.Detections":
         """Detections of one HWC uint8 RGB image."""
 
 
@@ -76,7 +85,7 @@ def run_on_set(model: Predictor, coco: "CocoSet", confidence: float = 0.001, iou
             yield image["id"], coco.image(image["id"])
 
     results = predict_results(
-        lambda image: model.predict(image, confidence=confidence, iou=iou), images(), category_ids
+        lambda image: model.predict(image, confidence=confidence, iou=iou, **_SCORED), images(), category_ids
     )
     masks = model.task == "segment" and all(item.get("segmentation") for item in truth["annotations"])
     return SetResults(results, truth, ("bbox", "segm") if masks else ("bbox",))

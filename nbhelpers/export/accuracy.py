@@ -2,18 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-
-from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
     from nbhelpers.export.engines import Engine
-
-# As COCO tools do: every box that could still count, the hundred strongest per image.
-EVALUATION: dict[str, Any] = {"confidence": 0.001, "iou": 0.7, "max_detections": 100, "multi_label": True}
 
 
 @dataclass(frozen=True)
@@ -43,15 +38,10 @@ def evaluate_engine(engine: "Engine", coco: "CocoSet") -> Accuracy:
     Raises:
         BadInput: the engine finds a class that the set does not have.
     """
-    from nbhelpers.metrics import evaluate_coco, to_coco_results
+    from nbhelpers.distill import run_on_set
 
-    truth, category_ids = _truth_for(engine, coco)
-    results: list[dict[str, Any]] = []
-    for image_id in coco.image_ids:
-        found = engine.predict(coco.image(image_id), **EVALUATION)
-        results += to_coco_results(image_id, found, category_ids)
-    boxes = evaluate_coco(truth, results, "bbox")
-    masks = evaluate_coco(truth, results, "segm") if engine.task == "segment" else None
+    scores = run_on_set(engine, coco).scores()
+    boxes, masks = scores["bbox"], scores.get("segm")
     return Accuracy(
         box_ap=boxes.ap,
         box_ap50=boxes.ap50,
@@ -60,23 +50,6 @@ def evaluate_engine(engine: "Engine", coco: "CocoSet") -> Accuracy:
         images=boxes.n_images,
         annotations=boxes.n_annotations,
     )
-
-
-def _truth_for(engine: "Engine", coco: "CocoSet") -> tuple[dict[str, Any], list[int]]:
-    """The ground truth an engine can be scored on, and the category id of each of its classes, by name."""
-    from nbhelpers.distill import STUDENTS
-
-    truth = coco.to_dict()
-    if STUDENTS[engine.card.student].class_agnostic:
-        truth["categories"] = [{"id": 1, "name": engine.class_names[0]}]
-        truth["annotations"] = [{**annotation, "category_id": 1} for annotation in truth["annotations"]]
-    known = {str(category["name"]): category["id"] for category in truth["categories"]}
-    unknown = [name for name in engine.class_names if name not in known]
-    if unknown:
-        raise BadInput(
-            f"{coco.path}: has no category {unknown[0]!r}, which the engine finds; it has {', '.join(known)}"
-        )
-    return truth, [known[name] for name in engine.class_names]
 
 
 def output_differences(
