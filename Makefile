@@ -42,7 +42,7 @@ report: $(STAMP) ## make runs/<id>/index.html again
 
 test: lint ## lint, package tests, notebook tests
 	$(BIN)/python -m pytest tests
-	NBHELPERS_PROGRESS=off $(BIN)/python -m pytest --nbval notebooks
+	NBHELPERS_PROGRESS=off NBHELPERS_PROFILE=cpu $(BIN)/python -m pytest --nbval notebooks
 
 lint: $(STAMP) ## ruff over package and notebooks, mypy over the package
 	$(BIN)/ruff check .

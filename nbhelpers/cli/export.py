@@ -19,6 +19,7 @@ class Format(StrEnum):
     """File formats."""
 
     onnx = "onnx"
+    tensorrt = "tensorrt"
 
 
 class Quantize(StrEnum):
@@ -65,7 +66,10 @@ def add_to(app: typer.Typer) -> None:
             source, said = calibration_source(model, calibration, images)
         else:
             source, said = None, ""
-        answer = _optimize(model, output, quantize, source, calibration_images, opset)
+        settings = _signed_int8() if file_format is Format.tensorrt else None
+        answer = _optimize(model, output, quantize, source, calibration_images, opset, settings)
+        if file_format is Format.tensorrt:
+            answer = _as_engine(answer)
         return replace(
             answer, text=f"{said}\n{answer.text}".strip(), data={**answer.data, "calibration": said}
         )
@@ -97,7 +101,9 @@ def calibration_source(model: Path, calibration: Path | None, images: Path | Non
     return files, f"calibrated on {said}"
 
 
-def _optimize(model: Path, output: Path, quantize: Quantize, source: Any, limit: int, opset: int) -> Answer:
+def _optimize(
+    model: Path, output: Path, quantize: Quantize, source: Any, limit: int, opset: int, settings: Any = None
+) -> Answer:
     from nbhelpers.distill import load_student
     from nbhelpers.export import export_onnx, quantize_dynamic, quantize_static
 
@@ -106,7 +112,9 @@ def _optimize(model: Path, output: Path, quantize: Quantize, source: Any, limit:
     data: dict[str, Any] = {"model": str(model), "quantize": quantize.value, "onnx": exported}
     made = exported.path
     steps: dict[Quantize, Callable[[Path], Any]] = {
-        Quantize.int8: lambda out: quantize_static(exported.path, out, source, limit=limit),
+        Quantize.int8: lambda out: quantize_static(
+            exported.path, out, source, settings=settings, limit=limit
+        ),
         Quantize.dynamic: lambda out: quantize_dynamic(exported.path, out),
         Quantize.fp16: lambda out: export_onnx(student, out, opset=opset, half=True),
     }
@@ -116,6 +124,29 @@ def _optimize(model: Path, output: Path, quantize: Quantize, source: Any, limit:
     data["difference_to_torch"] = _difference(student, made, source)
     data["paths"] = {"onnx": str(exported.path), "model": str(made)}
     return Answer(data, _text(data, exported.path, made))
+
+
+def _signed_int8() -> Any:
+    """TensorRT takes signed, symmetric 8-bit numbers only."""
+    from nbhelpers.export import TENSORRT
+
+    return TENSORRT
+
+
+def _as_engine(answer: Answer) -> Answer:
+    """Build a TensorRT engine from the file just made, or plan it and say why it cannot be built here."""
+    from nbhelpers.export import build_engine, plan_engine, tensorrt_status
+
+    made = Path(answer.data["paths"]["model"])
+    engine = made.with_suffix(".engine")
+    if tensorrt_status().value == "ready":
+        built = build_engine(made, engine)
+        paths = {**answer.data["paths"], "engine": str(engine)}
+        return replace(answer, data={**answer.data, "engine": built, "paths": paths})
+    plan = plan_engine(made, engine)
+    text = f"{answer.text}\nplanned in {plan.manifest}; where TensorRT and a GPU are, run:\n  {plan.trtexec_command}"
+    error = f"{engine}: not built, {plan.reason}"
+    return replace(answer, data={**answer.data, "plan": plan}, text=text, exit_code=1, error=error)
 
 
 def _difference(student: Any, made: Path, source: Any) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def main(arguments: list[str]) -> int:
         raise BadInput(
             f"no notebook found in {', '.join(arguments) or 'nothing'}; name a notebook or a folder of them"
         )
-    os.environ["NBHELPERS_PROGRESS"] = "off"  # the kernels inherit it; bars are for those who wait
+    # The kernels inherit both: bars are for those who wait, and the outputs kept are those of a CPU.
+    os.environ |= {"NBHELPERS_PROGRESS": "off", "NBHELPERS_PROFILE": "cpu"}
     for path in found:
         print(f"{path} ...", flush=True)
         print(f"{path} {refresh(path):.0f} s", flush=True)

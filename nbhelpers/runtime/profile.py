@@ -1,5 +1,7 @@
 """Which built-in profile suits this machine."""
 
+import os
+
 from nbhelpers.runtime.choice import Choice
 from nbhelpers.runtime.hardware import GIB, Gpu, gpu_status
 
@@ -12,9 +14,14 @@ _OLDEST = (7, 5)
 def choose_profile(found: tuple[list[Gpu], str] | None = None) -> Choice:
     """Choose `rtx3090`, `t4` or `cpu` by the largest GPU; torch is not imported.
 
+    The environment variable `NBHELPERS_PROFILE` names a profile that is taken instead, on any machine.
+
     Args:
         found: GPUs and a sentence about them, as `gpu_status` gives; None asks the machine.
     """
+    named = os.environ.get("NBHELPERS_PROFILE")
+    if named:
+        return Choice(named, "the environment variable NBHELPERS_PROFILE names it")
     boards, status = found if found is not None else gpu_status()
     if not boards:
         return Choice("cpu", status)

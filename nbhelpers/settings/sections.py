@@ -41,7 +41,7 @@ class DistillSection(Section):
     max_minutes: float = Field(15.0, gt=0, description="training stops cleanly after this many minutes")
     patience: int = Field(50, ge=0, description="epochs without improvement before stopping; 0 never stops")
     seed: int = Field(0, ge=0)
-    budget_megapixels: float = Field(60.0, gt=0, description="image area an auto number of epochs sees")
+    budget_megapixels: float = Field(120.0, gt=0, description="image area an auto number of epochs sees")
     min_steps: int = Field(400, ge=1, description="optimiser steps that an auto batch leaves at least")
     validations: int = Field(25, ge=1, description="validations in a whole training, spread evenly")
     learning_rate: float = Field(0.002, gt=0, lt=1, description="AdamW, at the end of the warm-up")

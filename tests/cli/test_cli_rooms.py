@@ -1,6 +1,7 @@
 """Each command on real or drawn data, as a script calls it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,6 +142,17 @@ def test_the_chain_of_commands(call_json, tmp_path):
     assert "8 training images beside best.pt" in made["calibration"]
     assert made["int8"]["images"] == 8
     assert max(made["onnx"]["max_difference"].values()) < 1e-2
+
+    code, planned, said = call_json(
+        "optimize-model", "--model", trained["paths"]["best"], "--format", "tensorrt", "--quantize", "int8",
+        "--output", tmp_path / "tensorrt",
+    )  # fmt: skip
+    if code:  # no TensorRT or no GPU here: the plan says how to build it elsewhere
+        assert code == 1
+        assert "not built" in said
+        assert "trtexec" in planned["plan"]["trtexec_command"]
+    else:
+        assert Path(planned["paths"]["engine"]).is_file()
 
     model = made["paths"]["model"]
     code, scores, _ = call_json(

@@ -204,3 +204,10 @@ def test_a_driver_too_old_for_torch(monkeypatch):
     choice = choose_device()
     assert choice.value == "cpu"
     assert choice.reason == "the driver 580.95 is there, but torch (CUDA 13.0) cannot use it"
+
+
+def test_the_environment_may_name_the_profile(monkeypatch):
+    monkeypatch.setenv("NBHELPERS_PROFILE", "t4")
+    choice = choose_profile(([], "no GPU"))
+    assert choice.value == "t4"
+    assert "NBHELPERS_PROFILE" in choice.reason

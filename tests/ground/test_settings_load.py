@@ -12,7 +12,7 @@ from nbhelpers.settings import SECTIONS, Settings, load, load_settings, profile_
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    for name in ("NBHELPERS_MEMORY_LIMIT_GIB", "NBHELPERS_MEMORY_KEEP_FREE_GIB"):
+    for name in ("NBHELPERS_MEMORY_LIMIT_GIB", "NBHELPERS_MEMORY_KEEP_FREE_GIB", "NBHELPERS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
 
