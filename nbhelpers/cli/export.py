@@ -144,7 +144,8 @@ def _as_engine(answer: Answer) -> Answer:
         paths = {**answer.data["paths"], "engine": str(engine)}
         return replace(answer, data={**answer.data, "engine": built, "paths": paths})
     plan = plan_engine(made, engine)
-    text = f"{answer.text}\nplanned in {plan.manifest}; where TensorRT and a GPU are, run:\n  {plan.trtexec_command}"
+    how = f"planned in {plan.manifest}; where TensorRT and a GPU are, run:\n  {plan.trtexec_command}"
+    text = f"{answer.text}\n{how}"
     error = f"{engine}: not built, {plan.reason}"
     return replace(answer, data={**answer.data, "plan": plan}, text=text, exit_code=1, error=error)
 
