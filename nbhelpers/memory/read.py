@@ -1,5 +1,6 @@
 """Memory in use right now: this process, the machine, each GPU."""
 
+import sys
 from dataclasses import dataclass
 
 import psutil
@@ -60,3 +61,12 @@ def _resident(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:  # it ended between being listed and being read
         return 0
+
+
+def cuda_count() -> int:
+    """How many GPUs this process uses through torch; 0 where none, and torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    # Another thread may be in the middle of importing torch, which has no `cuda` yet then.
+    if torch is None or getattr(getattr(torch, "__spec__", None), "_initializing", False):
+        return 0
+    return int(torch.cuda.device_count()) if torch.cuda.is_initialized() else 0

@@ -4,7 +4,7 @@ import ctypes
 import gc
 import sys
 
-from nbhelpers.memory.read import process_bytes
+from nbhelpers.memory.read import cuda_count, process_bytes
 
 
 def release() -> int:
@@ -22,14 +22,8 @@ def release() -> int:
     return max(0, before - process_bytes() - _gpu_reserved())
 
 
-def _cuda_runs() -> bool:
-    """Whether this process uses CUDA; torch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and torch.cuda.is_initialized()
-
-
 def _gpu_reserved() -> int:
-    if not _cuda_runs():
+    if not cuda_count():
         return 0
     import torch
 
@@ -37,7 +31,7 @@ def _gpu_reserved() -> int:
 
 
 def _empty_gpu_cache() -> None:
-    if _cuda_runs():
+    if cuda_count():
         import torch
 
         torch.cuda.empty_cache()

@@ -10,7 +10,7 @@ from typing import Self
 import psutil
 
 from nbhelpers.errors import BadInput
-from nbhelpers.memory.read import process_bytes
+from nbhelpers.memory.read import cuda_count, process_bytes
 
 # More points than a plot can show; a longer watch halves its curve instead of growing without end.
 _MOST_POINTS = 4096
@@ -98,7 +98,7 @@ class Watch:
         moment = time.monotonic() - self._began
         self.curve.append((moment, used))
         self.peak_bytes = max(self.peak_bytes, used)
-        if count := _cuda_count():
+        if count := cuda_count():
             allocated = sum(sys.modules["torch"].cuda.memory_allocated(index) for index in range(count))
             self.gpu_curve.append((moment, allocated))
         if len(self.curve) >= _MOST_POINTS:
@@ -133,17 +133,12 @@ def _high_water_elsewhere() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _cuda_count() -> int:
-    torch = sys.modules.get("torch")
-    return torch.cuda.device_count() if torch is not None and torch.cuda.is_initialized() else 0
-
-
 def _reset_gpu_peaks() -> None:
-    for index in range(_cuda_count()):
+    for index in range(cuda_count()):
         sys.modules["torch"].cuda.reset_peak_memory_stats(index)
 
 
 def _gpu_peaks() -> dict[int, int]:
     return {
-        index: int(sys.modules["torch"].cuda.max_memory_allocated(index)) for index in range(_cuda_count())
+        index: int(sys.modules["torch"].cuda.max_memory_allocated(index)) for index in range(cuda_count())
     }

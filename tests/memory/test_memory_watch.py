@@ -149,3 +149,14 @@ def test_without_cuda_there_are_no_gpu_peaks():
 def test_an_interval_that_makes_no_sense(interval):
     with pytest.raises(BadInput, match="interval_s"):
         watch(interval)
+
+
+def test_a_torch_that_is_still_being_imported_is_not_asked(monkeypatch):
+    """Seen once: the sampling thread died while another one was half way through `import torch`."""
+    half = types.ModuleType("torch")
+    half.__spec__ = types.SimpleNamespace(_initializing=True)
+    monkeypatch.setitem(sys.modules, "torch", half)
+    with watch(0.001) as seen:
+        time.sleep(0.02)
+    assert len(seen.curve) > 2
+    assert seen.gpu_curve == []

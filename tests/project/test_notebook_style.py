@@ -80,6 +80,7 @@ def test_outputs_are_kept_from_one_clean_run(path):
     outputs = [output for cell in code_cells(path) for output in cell["outputs"]]
     assert outputs
     assert all(output["output_type"] != "error" for output in outputs)
+    assert all(output.get("name") != "stderr" for output in outputs), "a warning nobody explains"
     assert "widgets" not in read(path)["metadata"]
 
 
