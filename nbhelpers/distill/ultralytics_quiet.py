@@ -30,13 +30,14 @@ def _config_folder() -> Path:
 
 @contextlib.contextmanager
 def _process_kept() -> Iterator[None]:
-    """Undo what importing ultralytics changes for everyone: print options and thread counts."""
+    """Undo what importing ultralytics changes for all: print options, thread counts, patched functions."""
     import cv2
     import numpy as np
     import torch
+    from PIL import Image
 
     printing, threads, cv2_threads = np.get_printoptions(), torch.get_num_threads(), cv2.getNumThreads()
-    patched = [(torch, "save"), (cv2, "imread"), (cv2, "imwrite"), (cv2, "imshow")]
+    patched = [(torch, "save"), (cv2, "imread"), (cv2, "imwrite"), (cv2, "imshow"), (Image, "open")]
     originals = [getattr(module, name) for module, name in patched]
     omp = os.environ.get("OMP_NUM_THREADS")
     try:
@@ -56,9 +57,8 @@ def _process_kept() -> Iterator[None]:
 def ultralytics() -> Any:
     """Import ultralytics with everything that reaches out of this process switched off; returns the package.
 
-    Holds as well when somebody imported ultralytics before us: what the environment decides at import is set
-        again on
-    the loaded modules.
+    Holds as well when somebody imported ultralytics before us: what the environment decides at import is
+    set again on the loaded modules.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ[name] = value
@@ -78,8 +78,7 @@ def _switch_off(package: Any) -> None:
             if hasattr(import_module(module), name):
                 setattr(sys.modules[module], name, False)
     import_module("ultralytics.utils.events").events.enabled = False
-    # Trainers collect upload callbacks here (an ULTRALYTICS_API_KEY in the environment is enough to start
-    # one).
+    # Trainers collect upload callbacks here; ULTRALYTICS_API_KEY in the environment is enough to start one.
     for module in ("ultralytics.utils.callbacks", "ultralytics.utils.callbacks.base"):
         sys.modules.get(module) or import_module(module)
         sys.modules[module].add_integration_callbacks = _no_callbacks  # type: ignore[attr-defined]

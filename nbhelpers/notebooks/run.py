@@ -105,10 +105,17 @@ def _all(runner: PhaseRunner, steps: Sequence[Step]) -> RunOutcome:
     return run
 
 
+# The notebooks' parameters that name files and folders.
+_PATHS: dict[str, tuple[str, Callable[[Path], bool]]] = {
+    **dict.fromkeys(("data", "student"), ("file", Path.is_file)),
+    **dict.fromkeys(("images", "prepared"), ("folder", Path.is_dir)),
+}
+
+
 def _absolute(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Paths in parameters become absolute: a notebook runs in its own folder, not in the caller's."""
     given = dict(parameters)
-    for name, word, there in (("data", "file", Path.is_file), ("images", "folder", Path.is_dir)):
+    for name, (word, there) in _PATHS.items():
         if given.get(name):
             path = Path(given[name]).expanduser().absolute()
             if not there(path):

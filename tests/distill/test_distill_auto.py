@@ -16,7 +16,7 @@ def a_set(count, width, height):
     ("count", "side", "device", "size", "batch"),
     [
         (12, 800, "cpu", 320, 2),
-        (210, 160, "cpu", 160, 4),
+        (210, 160, "cpu", 160, 8),
         (12, 800, "cuda:0", 640, 8),
         (5000, 100, "cpu", 128, 16),
     ],

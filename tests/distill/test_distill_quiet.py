@@ -26,9 +26,10 @@ def spawned(self, args, *a, **k):
 subprocess.Popen.__init__ = spawned
 
 import cv2, numpy as np, torch
+from PIL import Image
 def process():
     threads = torch.get_num_threads(), cv2.getNumThreads(), os.environ.get("OMP_NUM_THREADS")
-    return threads, np.get_printoptions(), torch.save, cv2.imread
+    return threads, np.get_printoptions(), torch.save, cv2.imread, Image.open
 
 before = process()
 sys.path.insert(0, sys.argv[1])

@@ -187,6 +187,8 @@ def test_bad_input_of_a_call_is_refused_before_anything_runs(run, tmp_path):
     for options, match in (
         ({"parameters": {"data": str(tmp_path / "no.json")}}, "no such file"),
         ({"parameters": {"images": str(tmp_path / "no")}}, "no such folder"),
+        ({"parameters": {"prepared": str(tmp_path / "no")}}, "no such folder"),
+        ({"parameters": {"student": str(tmp_path / "no.pt")}}, "no such file"),
         ({"overrides": ["distill.epoch=3"]}, "epochs"),
         ({"profile": "cpux"}, "cpux"),
         ({"run_id": "a/b"}, "run id"),
