@@ -552,3 +552,11 @@ def test_real_sets(shared_data: Path) -> None:
     for kind in ("bbox", "segm"):
         with pytest.raises(BadInput, match="list of COCO results"):
             validate(reference / f"instances_val2014_fake{kind}100_results.json")
+
+
+def test_names_in_messages_are_whole_and_huge_values_are_cut():
+    from nbhelpers.data.validate.draft import shown
+
+    assert shown("images/scene_00000.jpg", 300) == "'images/scene_00000.jpg'"
+    assert len(shown("x" * 10_000_000)) == 80
+    assert shown([1.5] * 100) == repr([1.5] * 8)

@@ -141,7 +141,10 @@ def shown(value: Any, limit: int = 80) -> str:
     if isinstance(value, int) and abs(value) >= 10**40:
         return "a whole number of more than 40 digits"  # Python refuses to print the longest ones
     try:
-        text = repr(value[:8] if isinstance(value, list | str) else value)
+        # Cut before it is printed: a text of 10 MB would be copied whole only to be cut.
+        text = repr(
+            value[: 8 if isinstance(value, list) else limit] if isinstance(value, list | str) else value
+        )
     except RecursionError:  # repr has less room than the parser had
         return "a deeply nested value"
     return text if len(text) <= limit else text[: limit - 3] + "..."
