@@ -62,11 +62,23 @@ def run_training(
             control.seconds_before, control.resumed_from = state["seconds"], done
         else:
             kind = SegmentTrainer if student.task == "segment" else DetectTrainer
-            with chatter_to(folder / "ultralytics.log"), _deployable(student):
+            with chatter_to(folder / "ultralytics.log"), _deployable(student), _threads_kept():
                 trainer = kind(control, overrides(student, data, settings, folder, device, plan))
                 trainer.train()
                 control.seconds_before = trainer.seconds
     return control
+
+
+@contextlib.contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Give the process its number of threads back: a resumed training sets the one it began with."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager

@@ -72,7 +72,6 @@ class _Steered:
         me.add_callback("on_train_batch_end", _Steered._check_deadline)
 
     # --- the model
-    # -------------------------------------------------------------------------------------------------
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> torch.nn.Module:
         """The student's own network, its head switched from deployment to training outputs."""
         network = self.control.student.network
@@ -80,7 +79,6 @@ class _Steered:
         return network
 
     # --- randomness and time
-    # -----------------------------------------------------------------------------------------
     def _start_epoch(self) -> None:
         """Make the epoch's random numbers a function of (seed, epoch) alone."""
         me = cast(Any, self)
@@ -103,7 +101,6 @@ class _Steered:
             self.control.stopped = "deadline"
 
     # --- validation
-    # ----------------------------------------------------------------------------------------------------
     def validate(self) -> tuple[dict[str, Any], float | None]:
         """Validate every `validate_every` epochs and at the end; in between the fitness is None."""
         me = cast(Any, self)
@@ -117,7 +114,6 @@ class _Steered:
         return cast("tuple[dict[str, Any], float | None]", super().validate())  # type: ignore[misc]
 
     # --- what is kept
-    # ----------------------------------------------------------------------------------------------------
     def save_metrics(self, metrics: dict[str, Any]) -> None:
         """Add the epoch's row to the history."""
         me = cast(Any, self)
@@ -161,6 +157,7 @@ class _Steered:
             "history": self.control.history,
             "seconds": self.seconds,
             "stopped": self.control.stopped,
+            "threads": torch.get_num_threads(),
         }
 
     def resume_training(self, ckpt: Any) -> None:
@@ -169,6 +166,7 @@ class _Steered:
         state = saved_state(control.state_file, control.fingerprint)
         if state is None:
             return
+        torch.set_num_threads(state["threads"])  # the order of sums, and so the last bits, follow from it
         me.model.load_state_dict(state["model"])
         me.ema.ema.load_state_dict(state["ema"])
         me.ema.updates = state["ema_updates"]
@@ -181,7 +179,6 @@ class _Steered:
         control.seconds_before = state["seconds"]
 
     # --- what ultralytics would do and we do elsewhere
-    # -----------------------------------------------------------------
     def final_eval(self) -> None:
         """Nothing: the best student is scored by `evaluate_student` with COCO's own numbers."""
 

@@ -1,5 +1,7 @@
 """Engines: torch, ONNX Runtime and TensorRT behind one `predict(image) -> supervision.Detections`."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -102,21 +104,35 @@ class BaseEngine:
 class TorchEngine(BaseEngine):
     """The student itself, run eagerly by torch."""
 
-    def __init__(self, student: "Student", device: str = "cpu", path: Path | None = None) -> None:
+    def __init__(
+        self, student: "Student", device: str = "cpu", path: Path | None = None, threads: int | None = None
+    ) -> None:
         from nbhelpers.runtime import Choice
 
         super().__init__(
             "torch", card_of_student(student), path, Choice(device, "torch runs where it was told to")
         )
-        self.student, self.device = student.to(device).eval(), device
+        self.student, self.device, self.threads = student.to(device).eval(), device, threads
 
     def run(self, batch: np.ndarray) -> list[np.ndarray]:
         """Raw float32 outputs of a batch (N, 3, size, size) float32 RGB 0..1."""
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), self._own_threads():
             raw = self.student(torch.from_numpy(batch).to(self.device))
         return [tensor.float().cpu().numpy() for tensor in (raw if isinstance(raw, tuple) else (raw,))]
+
+    @contextlib.contextmanager
+    def _own_threads(self) -> Iterator[None]:
+        """Torch knows one number of threads per process: it is lent to this engine and given back."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 class OnnxEngine(BaseEngine):
@@ -187,6 +203,4 @@ def _open_torch(path: Path, device: str, threads: int | None) -> TorchEngine:
         raise Unavailable(
             f"{path}: device {device} was asked for, but torch finds no CUDA GPU; use device 'cpu'"
         )
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return TorchEngine(load_student(path), device, path)
+    return TorchEngine(load_student(path), device, path, threads)

@@ -97,7 +97,8 @@ def test_a_killed_training_ends_in_the_same_bits(tmp_path):
     sets = [load_coco(draw_set(tmp_path / n, c, seed=s)) for n, c, s in (("train", 8, 1), ("val", 4, 2))]
     marker = tmp_path / "marker"
     arguments = [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(tmp_path)]
-    child = subprocess.Popen([*arguments, str(marker)], stderr=subprocess.DEVNULL)
+    two = os.environ | {"OMP_NUM_THREADS": "2"}
+    child = subprocess.Popen([*arguments, str(marker)], stderr=subprocess.DEVNULL, env=two)
     deadline = time.monotonic() + 300
     while not marker.exists():
         assert child.poll() is None and time.monotonic() < deadline
@@ -105,8 +106,14 @@ def test_a_killed_training_ends_in_the_same_bits(tmp_path):
     os.kill(child.pid, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
     assert not (tmp_path / "run" / "training.json").exists()
+    # Bits follow from the number of threads: the resumed training must take that of the killed one.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
     resumed = train_student(*sets, quick(epochs=4), tmp_path / "run", say=silent)
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(2)
     unbroken = train_student(*sets, quick(epochs=4), tmp_path / "whole", say=silent)
+    torch.set_num_threads(before)
     assert resumed.resumed and not unbroken.resumed
     assert resumed.epochs == unbroken.epochs == 4
     assert same(resumed.last, unbroken.last) and same(resumed.best, unbroken.best)

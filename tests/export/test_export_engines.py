@@ -70,6 +70,22 @@ def test_a_file_alone_is_enough(report, tmp_path):
     assert open_engine(moved).class_names == ["date", "fig", "hazelnut"]
 
 
+def test_torch_gets_its_threads_back(checkpoint):
+    """Seen once: an engine opened with one thread left the whole process with one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        engine = open_engine(checkpoint, threads=1)
+        seen = []
+        engine.student.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+        engine.predict(np.zeros((64, 64, 3), np.uint8))
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_threads_are_set(report):
     options = open_engine(report.path, threads=1).session.get_session_options()
     assert options.intra_op_num_threads == 1
