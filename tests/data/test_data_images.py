@@ -242,7 +242,7 @@ def tree(tmp_path: Path) -> Path:
         ("b.png", "sub_folder", "train/b.png"),
         ("er/d.png", "sub_folder", "deep/er/d.png"),
         ("C:\\data\\images\\train\\c.png", "base_name", "train/c.png"),
-        ("/home/someone/set/val/c.png", "base_name", "val/c.png"),
+        ("/srv/someone/set/val/c.png", "base_name", "val/c.png"),
         ("other/d.PNG", "base_name", "deep/er/d.png"),
         ("Ka\u0308se.png", "sub_folder", "val/Käse.png"),
         ("c.png", "ambiguous", None),
