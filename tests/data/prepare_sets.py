@@ -55,3 +55,17 @@ def written_set(folder: Path, count: int = 12, boxes: bool = True, masks: bool =
     path = folder / "trainval.json"
     path.write_text(json.dumps(document))
     return path
+
+
+def document(path):
+    return json.loads(path.read_text())
+
+
+def texts(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def edit(path, change):
+    content = document(path)
+    change(content)
+    path.write_text(json.dumps(content))
