@@ -7,9 +7,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "nbhelpers"
 GROUND = {"errors", "runtime", "settings", "artifacts", "plots"}
-MIDDLE = {"metrics"}
+MIDDLE = {"metrics", "models", "training"}
 BESIDE = {"memory": set(), "data": set(), "distill": {"data"}, "export": {"data", "distill"}}
-TOP = {"notebooks", "cli", "__main__"}
+TOP = {"notebooks", "cli", "twins", "__main__"}
 
 ALLOWED = {
     **dict.fromkeys(GROUND, GROUND),
