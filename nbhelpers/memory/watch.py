@@ -28,8 +28,6 @@ def watch(interval_s: float = 0.1, *, children: bool = False) -> "Watch":
     Raises:
         BadInput: `interval_s` is not above 0.
     """
-    if not interval_s > 0:
-        raise BadInput(f"interval_s {interval_s:g}: must be above 0")
     return Watch(interval_s, children)
 
 
@@ -50,6 +48,8 @@ class Watch:
     """
 
     def __init__(self, interval_s: float = 0.1, children: bool = False) -> None:
+        if not interval_s > 0:
+            raise BadInput(f"interval_s {interval_s:g}: must be above 0")
         self._interval_s, self._children = interval_s, children
         self._restart()
 
