@@ -11,6 +11,7 @@ from nbhelpers.data.marker import is_made_from, read_marker
 from nbhelpers.data.modes import MODE_FILE, Mode
 from nbhelpers.data.split import describe
 from nbhelpers.data.validate import REPORT_FILE, Counts, Item, Report
+from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
     from nbhelpers.settings import DataSection
@@ -46,6 +47,19 @@ class Prepared:
     def held_out(self) -> str:
         """The part to validate on: `val`, else `test`, else the last part."""
         return next((name for name in ("val", "test") if name in self.parts), list(self.parts)[-1])
+
+    def part(self, name: str) -> CocoSet:
+        """The part of this name.
+
+        Raises:
+            BadInput: the split has no such part.
+        """
+        if name not in self.parts:
+            raise BadInput(
+                f"{self.output.name}: there is no part {name!r} among {', '.join(self.parts)}; "
+                f"prepare the set again with one, such as --split train:0.7,val:0.15,test:0.15"
+            )
+        return self.parts[name]
 
 
 def load_prepared(folder: Path, cache_mib: float = 256) -> Prepared:

@@ -67,6 +67,9 @@ def test_another_seed_splits_otherwise_and_old_parts_do_not_count(tmp_path):
     two = prepare(data, None, tmp_path / "out", split="train:0.5,test:0.5", seed=5)
     assert set(one.parts["train"].image_ids) != set(two.parts["train"].image_ids)
     assert list(load_prepared(tmp_path / "out").parts) == ["train", "test"]
+    assert load_prepared(tmp_path / "out").part("train").image_ids
+    with pytest.raises(BadInput, match="no part 'val' among train, test; prepare the set again"):
+        load_prepared(tmp_path / "out").part("val")
     assert not (tmp_path / "out/val.json").exists()
     assert two.held_out == "test"
 
