@@ -4,6 +4,7 @@ matplotlib, supervision and OpenCV are imported by the functions that need them:
 """
 
 from nbhelpers.plots.charts import bars, curve, grid, style
+from nbhelpers.plots.comparisons import agreement, ranking
 from nbhelpers.plots.detections import draw_detections
 from nbhelpers.plots.encode import encode_figure, inline, save_figure
 from nbhelpers.plots.palette import PALETTE, class_color, text_color
@@ -16,6 +17,8 @@ __all__ = [
     "grid",
     "curve",
     "bars",
+    "agreement",
+    "ranking",
     "style",
     "save_figure",
     "encode_figure",

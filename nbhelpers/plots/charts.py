@@ -32,7 +32,8 @@ def style() -> Iterator[None]:
         yield
 
 
-def _new_figure(width_in: float, height_in: float) -> "Figure":
+def new_figure(width_in: float, height_in: float) -> "Figure":
+    """An empty figure of this size in inches."""
     # Not through pyplot: nothing is registered globally, so nothing leaks or is shown twice in a notebook.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -68,7 +69,7 @@ def grid(
     tallest = max(image.shape[0] / image.shape[1] for image in images)
     height = rows * (width_in / columns * tallest + (0.26 if titles is not None else 0.05))
     with style():
-        figure = _new_figure(width_in, height)
+        figure = new_figure(width_in, height)
         layout = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.01, "hspace": 0.01}
         figure.set_layout_engine("constrained", **layout)
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -99,7 +100,7 @@ def curve(
 ) -> "Figure":
     """Plot named lines over one shared `xs`, or over one `xs` per name; few points get markers."""
     with style():
-        figure = _new_figure(width_in, height_in)
+        figure = new_figure(width_in, height_in)
         axis = figure.subplots()
         for name, ys in lines.items():
             x = xs[name] if isinstance(xs, Mapping) else xs
@@ -126,7 +127,7 @@ def bars(
     series = values if isinstance(values, Mapping) else {"": values}
     width = 0.8 / max(1, len(series))
     with style():
-        figure = _new_figure(width_in, height_in)
+        figure = new_figure(width_in, height_in)
         axis = figure.subplots()
         axis.grid(False, axis="x")
         for place, (label, heights) in enumerate(series.items()):

@@ -9,6 +9,7 @@ from PIL import Image
 from nbhelpers.errors import BadInput
 from nbhelpers.plots import (
     PALETTE,
+    agreement,
     bars,
     class_color,
     curve,
@@ -16,6 +17,7 @@ from nbhelpers.plots import (
     encode_figure,
     grid,
     inline,
+    ranking,
     save_figure,
     style,
     text_color,
@@ -201,3 +203,31 @@ def test_style_is_undone_after_the_block() -> None:
     with style():
         assert mpl.rcParams["axes.spines.top"] is False
     assert mpl.rcParams["axes.spines.top"] == before
+
+
+def test_agreement_has_equal_axes_and_a_point_per_name() -> None:
+    figure = agreement(["a", "b"], [90.0, 210.0], [100.0, 200.0], "MiB")
+    axis = figure.axes[0]
+    points = [line for line in axis.lines if line.get_marker() == "o"]
+    assert [(p.get_xdata()[0], p.get_ydata()[0]) for p in points] == [(100, 90), (200, 210)]
+    assert axis.get_xlim() == axis.get_ylim()
+    assert axis.get_legend_handles_labels()[1] == ["within 10%", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("predicted", "measured", "message"),
+    [([1.0], [1.0, 2.0], "1 predictions and 2 measurements"), ([0.0, 1.0], [1.0, 1.0], "not above 0")],
+)
+def test_agreement_refuses_what_it_cannot_draw(predicted, measured, message) -> None:
+    with pytest.raises(BadInput, match=message):
+        agreement(["a", "b"], predicted, measured, "MiB")
+
+
+def test_ranking_keeps_the_order_and_marks_what_is_over_the_limit() -> None:
+    figure = ranking(["large", "small"], [3.0, 1.0], "GiB", limit=2.0, limit_name="budget")
+    axis = figure.axes[0]
+    assert [patch.get_width() for patch in axis.patches] == [3.0, 1.0]
+    assert axis.patches[0].get_facecolor() != axis.patches[1].get_facecolor()
+    assert axis.yaxis_inverted()
+    with pytest.raises(BadInput, match="2 names for 1 values"):
+        ranking(["a", "b"], [1.0], "GiB")
