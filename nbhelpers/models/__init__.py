@@ -4,18 +4,59 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbhelpers.models.adapters import (
+        AdapterRecord,
+        load_adapter,
+        merge_adapter,
+        read_adapter,
+        save_adapter,
+    )
     from nbhelpers.models.families import FAMILIES, Family, family_of
+    from nbhelpers.models.hub import hub_unreachable
+    from nbhelpers.models.loaded import Loaded
+    from nbhelpers.models.loading import load
+    from nbhelpers.models.places import twin_folder, twins_root
+    from nbhelpers.models.rungs import NothingFits, Rung, rungs_table
+    from nbhelpers.models.snapshot import Snapshot
 
 _HOME = {
     "FAMILIES": "families",
     "Family": "families",
     "family_of": "families",
+    "twin_folder": "places",
+    "twins_root": "places",
+    "load": "loading",
+    "Loaded": "loaded",
+    "NothingFits": "rungs",
+    "Rung": "rungs",
+    "rungs_table": "rungs",
+    "hub_unreachable": "hub",
+    "AdapterRecord": "adapters",
+    "load_adapter": "adapters",
+    "merge_adapter": "adapters",
+    "read_adapter": "adapters",
+    "save_adapter": "adapters",
+    "Snapshot": "snapshot",
 }
 
 __all__ = [
     "FAMILIES",
     "Family",
     "family_of",
+    "twin_folder",
+    "twins_root",
+    "load",
+    "Loaded",
+    "NothingFits",
+    "Rung",
+    "rungs_table",
+    "hub_unreachable",
+    "AdapterRecord",
+    "load_adapter",
+    "merge_adapter",
+    "read_adapter",
+    "save_adapter",
+    "Snapshot",
 ]
 
 
