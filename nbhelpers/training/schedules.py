@@ -27,3 +27,12 @@ def make_scheduler(optimizer: "Optimizer", settings: FitSettings) -> "LambdaLR":
     from torch.optim.lr_scheduler import LambdaLR
 
     return LambdaLR(optimizer, lambda step: factor(step, settings))
+
+
+def follow(scheduler: "LambdaLR", settings: FitSettings) -> None:
+    """Set the learning rate that a loaded scheduler has reached, by the schedule of these settings.
+
+    It is the one it was saved with, to the bit, unless the number of steps has grown since.
+    """
+    for group, peak in zip(scheduler.optimizer.param_groups, scheduler.base_lrs, strict=True):
+        group["lr"] = peak * factor(scheduler.last_epoch, settings)
