@@ -3,6 +3,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# Not left to `__getattr__`: the function `catalog` would then give way to the module of the same name.
+from nbhelpers.models.catalog import Entry, catalog, chain, find_entry, full_config
+
 if TYPE_CHECKING:
     from nbhelpers.models.adapters import (
         AdapterRecord,
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from nbhelpers.models.loaded import Loaded
     from nbhelpers.models.loading import load
     from nbhelpers.models.places import twin_folder, twins_root
+    from nbhelpers.models.roles import count_roles, expand_roles, role_of, roles_of, select, tied
     from nbhelpers.models.rungs import NothingFits, Rung, rungs_table
     from nbhelpers.models.snapshot import Snapshot
 
@@ -23,6 +27,12 @@ _HOME = {
     "FAMILIES": "families",
     "Family": "families",
     "family_of": "families",
+    "role_of": "roles",
+    "roles_of": "roles",
+    "count_roles": "roles",
+    "expand_roles": "roles",
+    "select": "roles",
+    "tied": "roles",
     "twin_folder": "places",
     "twins_root": "places",
     "load": "loading",
@@ -43,6 +53,17 @@ __all__ = [
     "FAMILIES",
     "Family",
     "family_of",
+    "Entry",
+    "catalog",
+    "chain",
+    "find_entry",
+    "full_config",
+    "role_of",
+    "roles_of",
+    "count_roles",
+    "expand_roles",
+    "select",
+    "tied",
     "twin_folder",
     "twins_root",
     "load",

@@ -12,7 +12,7 @@ _VISION = r"model\.vision_tower\."
 
 
 def gemma3_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> dict[str, Any]:
-    """Each picture: blank lines, begin, `mm_tokens_per_image` placeholders, end, blank lines; frames are pictures.
+    """Per picture: blank lines, begin, `mm_tokens_per_image` placeholders, end, blank lines; so per frame.
 
     `shapes.size` has no effect: the processor brings every picture to the tower's one size.
 
@@ -21,9 +21,8 @@ def gemma3_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> dic
         (batch * pictures, 3, side, side) float32.
     """
     count = shapes.frames or shapes.images
-    blank = text_ids(
-        config, 1, 1
-    ).item()  # "\n\n" is one token of the vocabulary; any ordinary id stands for it
+    # "\n\n" is one token of the vocabulary; any ordinary id stands for it here.
+    blank = text_ids(config, 1, 1).item()
     placeholders = [config.image_token_index] * config.mm_tokens_per_image
     picture = [blank, config.boi_token_index, *placeholders, config.eoi_token_index, blank]
     inputs = after([config.get_text_config().bos_token_id, *picture * count], config, shapes)

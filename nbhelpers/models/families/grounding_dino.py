@@ -1,4 +1,4 @@
-"""Grounding DINO (Liu et al. 2023) and MM Grounding DINO (Zhao et al. 2024): boxes for the phrases of a prompt."""
+"""Grounding DINO (Liu et al. 2023) and MM Grounding DINO (Zhao et al. 2024): boxes for a prompt."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,13 @@ _LINEARS = {
     "decoder.sampling": (_DECODER + r"encoder_attn\.(sampling_offsets|attention_weights)",),
     "decoder.mlp": (_DECODER + r"fc[12]",),
 }
+_LORA_ROLES = (
+    "backbone.attention",
+    "text.attention",
+    "fusion.scores",
+    "encoder.attention",
+    "decoder.attention",
+)
 _WEIGHTS = with_weights(_LINEARS)
 
 _ROLES = {
@@ -91,8 +98,8 @@ def detector_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> d
 
     Returns:
         pixel_values (batch, 3, side, side) float32; pixel_mask (batch, side, side) int64; input_ids,
-        token_type_ids, attention_mask (batch, text_tokens) int64; labels: per picture `class_labels` (1,) int64,
-        the number of the phrase, and `boxes` (1, 4) float32, centre and size as shares of the picture.
+        token_type_ids, attention_mask (batch, text_tokens) int64; labels: per picture `class_labels` (1,)
+        int64, the number of the phrase, and `boxes` (1, 4) float32, centre and size as shares of the picture.
 
     Raises:
         BadInput: not exactly one picture per sample, or fewer than four text tokens.
@@ -100,9 +107,7 @@ def detector_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> d
     import torch
 
     if shapes.frames or shapes.images != 1:
-        raise BadInput(
-            f"{config.model_type}: takes one picture per sample; raise batch instead of images, frames"
-        )
+        raise BadInput(f"{config.model_type}: takes one picture per sample; use images=1 and a larger batch")
     if shapes.text_tokens < 4:
         raise BadInput(f"text_tokens {shapes.text_tokens}: a prompt is [CLS] word . [SEP], so 4 or more")
     side = shapes.size or _SIDE_PX
@@ -118,7 +123,7 @@ def detector_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> d
 
 
 def _prompt(config: Any, shapes: Shapes) -> "torch.Tensor":
-    """(batch, text_tokens): phrases of two words and a stop between [CLS] and [SEP]; one prompt for the batch."""
+    """(batch, text_tokens): phrases of two words with a stop, between [CLS] and [SEP]; one prompt for all."""
     ids = text_ids(config, shapes.text_tokens, 1)
     for special in (_CLS, _SEP, _STOP, _QUESTION):
         ids[ids == special] = _QUESTION + 1
@@ -142,13 +147,7 @@ def _family(model_type: str) -> Family:
         inputs=frozenset({"text", "image"}),
         roles=_ROLES,
         linears=_LINEARS,
-        lora_roles=(
-            "backbone.attention",
-            "text.attention",
-            "fusion.scores",
-            "encoder.attention",
-            "decoder.attention",
-        ),
+        lora_roles=_LORA_ROLES,
         build_inputs=detector_inputs,
         frozen=("text.embedding", "text.attention", "text.mlp", "text.norm"),
         attention="eager",

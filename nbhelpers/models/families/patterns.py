@@ -22,13 +22,13 @@ def text_linears(prefix: str) -> Patterns:
     """Linear layers of a Llama-like decoder.
 
     Args:
-        prefix: regular expression before `layers.0`, such as `model\\.language_model\\.`.
+        prefix: regular expression of what stands before `layers.0` in the names.
     """
     return {role: (prefix + pattern,) for role, pattern in _TEXT_LINEARS.items()}
 
 
 def text_roles(prefix: str) -> Patterns:
-    """Parameters of a Llama-like decoder: embedding, attention, MLP, norms, and the head where it is not tied."""
+    """Parameters of a Llama-like decoder; the head is one of its own only where it is not tied."""
     norms = r"(norm|layers\.\d+\.\w+_layernorm|layers\.\d+\.self_attn\.[qk]_norm)\.weight"
     return {
         "text.embedding": (prefix + r"embed_tokens\.weight",),
@@ -44,7 +44,7 @@ def siglip_linears(prefix: str) -> Patterns:
 
 
 def siglip_roles(prefix: str) -> Patterns:
-    """Parameters of a SigLIP image tower; `vision.head` is its pooling, which vision-language models leave out."""
+    """Parameters of a SigLIP tower; `vision.head` is its pooling, which vision-language models leave out."""
     return {
         "vision.embedding": (prefix + r"embeddings\.(patch|position)_embedding" + _WEIGHT,),
         **with_weights(siglip_linears(prefix)),

@@ -49,8 +49,8 @@ def qwen_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> dict[
 
     Returns:
         input_ids, attention_mask, mm_token_type_ids (1 picture, 2 video): (batch, tokens) int64; pixel_values
-        (patches, 3 * 2 * patch * patch) float32 with image_grid_thw (pictures, 3) int64, or the same for videos
-        with second_per_grid_ts (Qwen2.5-VL: seconds per step in time).
+        (patches, 3 * 2 * patch * patch) float32 with image_grid_thw (pictures, 3) int64; of a video the same
+        under the names for videos, and second_per_grid_ts (Qwen2.5-VL: seconds per step in time).
     """
     inputs = after(_placeholders(config, shapes), config, shapes)
     ids = inputs["input_ids"]
@@ -67,11 +67,9 @@ def _patches(config: Any, shapes: Shapes, kind: str, count: int, device: str) ->
 
     vision, size = config.vision_config, grid(config, shapes)
     values = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
-    names = (
-        ("pixel_values_videos", "video_grid_thw") if kind == "video" else ("pixel_values", "image_grid_thw")
-    )
+    name = "pixel_values_videos" if kind == "video" else "pixel_values"
     patches = count * size[0] * size[1] * size[2]
-    given = {names[0]: pixels((patches, values), device), names[1]: torch.tensor([size] * count)}
+    given = {name: pixels((patches, values), device), f"{kind}_grid_thw": torch.tensor([size] * count)}
     if kind == "video" and config.model_type == "qwen2_5_vl":
         given["second_per_grid_ts"] = torch.full((count,), _SECONDS_PER_GRID)
     return given

@@ -1,4 +1,4 @@
-"""What the package knows of one `config.model_type`: a record, so that no code has to know a model by name."""
+"""What the package knows of one `config.model_type`, so that no code has to know a model by its name."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -41,9 +41,9 @@ class Family:
         auto_class: name of the transformers auto class that builds it.
         processor: `AutoProcessor` or `AutoTokenizer`.
         inputs: what it takes, of `text`, `image`, `video`.
-        roles: role -> regular expressions; each full-matches names of `named_parameters()`. Every parameter has
-            exactly one role.
-        linears: role -> regular expressions on names of `nn.Linear` modules that LoRA may wrap.
+        roles: role -> regular expressions that match whole names of `named_parameters()`. Every parameter
+            has exactly one role.
+        linears: role -> regular expressions on names of the `nn.Linear` modules that LoRA may wrap.
         lora_roles: roles LoRA takes when none are named.
         frozen: roles that stay as they are when the rest is fully trained.
         fp16_compute: False where activations leave the range of float16.
@@ -92,9 +92,7 @@ class Family:
         if choice.value != "float16" or self.fp16_compute:
             return choice
         if wanted != "auto":
-            raise BadInput(
-                f"dtype {wanted}: {self.model_type} overflows in float16 and gives NaN; use float32 or bfloat16"
-            )
+            raise BadInput(f"dtype {wanted}: {self.model_type} overflows in float16; use float32 or bfloat16")
         why = f"{self.model_type} overflows in float16, and this GPU only emulates bfloat16"
         return Choice("float32", why)
 

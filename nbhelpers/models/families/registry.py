@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from nbhelpers.models.families import gemma, grounding_dino, qwen_vl, sam, text
+from nbhelpers.models.families import gemma, grounding_dino, paligemma, qwen_vl, sam, smolvlm, text
 from nbhelpers.models.families.record import Family
 
-_MODULES = (grounding_dino, sam, qwen_vl, gemma, text)
+_MODULES = (grounding_dino, sam, qwen_vl, gemma, paligemma, smolvlm, text)
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.model_type: family for module in _MODULES for family in module.FAMILIES}
@@ -30,9 +30,9 @@ def family_of(config: Any) -> Family:
     from nbhelpers.models.families.generic import generic_family
 
     warnings.warn(
-        f"model type {name!r} is not among the known families ({', '.join(FAMILIES)}): all its parameters have "
-        "the one role `other`, LoRA takes all linear layers but the output head, and its number formats are "
-        "those of the device",
+        f"model type {name!r} is not among the known families ({', '.join(FAMILIES)}): all its parameters "
+        "have the one role `other`, LoRA takes all linear layers but the output head, and its number "
+        "formats, pictures and licence are not known",
         stacklevel=2,
     )
     return generic_family(name)

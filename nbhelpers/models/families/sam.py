@@ -28,9 +28,7 @@ def mask_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> dict[
 
     side = config.prompt_encoder_config.image_size
     if shapes.frames or shapes.images != 1:
-        raise BadInput(
-            f"{config.model_type}: takes one picture per sample; raise batch instead of images, frames"
-        )
+        raise BadInput(f"{config.model_type}: takes one picture per sample; use images=1 and a larger batch")
     if shapes.size not in (None, side):
         raise BadInput(f"size {shapes.size}: this {config.model_type} takes pictures of {side} px only")
     box = torch.tensor([0.25, 0.25, 0.75, 0.6]) * side
@@ -105,7 +103,7 @@ def _sam2() -> Family:
 
 
 def _family(model_type: str, roles: Patterns, linears: Patterns) -> Family:
-    kept = tuple(role for role in roles if role.startswith("vision.")) + ("prompt_encoder",)
+    kept = (*(role for role in roles if role.startswith("vision.")), "prompt_encoder")
     return Family(
         model_type=model_type,
         auto_class="AutoModelForMaskGeneration",
@@ -121,5 +119,5 @@ def _family(model_type: str, roles: Patterns, linears: Patterns) -> Family:
 
 
 _SAM2 = _sam2()
-# Published SAM 2 folders call themselves `sam2_video`; for single pictures the auto class builds Sam2Model from them.
+# Published SAM 2 folders call themselves `sam2_video`; the auto class takes Sam2Model for single pictures.
 FAMILIES = (_sam(), _SAM2, replace(_SAM2, model_type="sam2_video"))
