@@ -75,14 +75,14 @@ def draw_look(timeline: Timeline) -> Look:
         wall=str(rng.choice(world.walls)),
         vest=bool(rng.random() < 0.5),
         cap=bool(rng.random() < 0.4),
-        box_size=tuple(np.array([0.48, 0.36, 0.28]) * rng.uniform(0.9, 1.15, 3)),  # type: ignore[arg-type]
+        box_size=_draw_box_size(rng),
         box_at=(float(rng.uniform(-0.07, 0.07)), float(rng.uniform(0.3, 0.38))),
         clutter=tuple(_draw_clutter(rng, timeline)),
         post=(float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.05, 0.1)))
         if rng.random() < world.blocked
         else None,
         passers=tuple(_draw_passers(rng, timeline)),
-        gain=tuple(_draw_gain(rng, timeline)),  # type: ignore[arg-type]
+        gain=_draw_gain(rng, timeline),
         vignette=float(rng.uniform(*world.vignette)),
         noise=float(rng.uniform(*world.noise)),
         shelf_bins=tuple(_vary(rng, world.tote + world.items) for _ in range(9)),
@@ -105,10 +105,16 @@ def _draw_camera(rng: np.random.Generator, timeline: Timeline) -> Camera:
     return Camera(yaw, pitch, float(rng.uniform(*view.width_m)), target, float(rng.uniform(-3, 3)))
 
 
-def _draw_gain(rng: np.random.Generator, timeline: Timeline) -> list[float]:
+def _draw_box_size(rng: np.random.Generator) -> tuple[float, float, float]:
+    width, depth, height = (np.array([0.48, 0.36, 0.28]) * rng.uniform(0.9, 1.15, 3)).tolist()
+    return width, depth, height
+
+
+def _draw_gain(rng: np.random.Generator, timeline: Timeline) -> tuple[float, float, float]:
     world = timeline.world
     gain = np.exp(rng.uniform(*np.log(world.gain)))  # as many dark pictures as bright ones, in stops
-    return (gain * (1 + rng.uniform(-world.cast, world.cast, 3))).tolist()
+    red, green, blue = (gain * (1 + rng.uniform(-world.cast, world.cast, 3))).tolist()
+    return red, green, blue
 
 
 def _draw_clutter(rng: np.random.Generator, timeline: Timeline) -> list[tuple[str, float, float, Color]]:

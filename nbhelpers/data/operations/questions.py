@@ -34,8 +34,8 @@ def ask(times_s: Sequence[float], duration_s: float) -> str:
             )
     told = " ".join(f"{time:.1f}" for time in times_s)
     return (
-        f"Frames at {told} s of {duration_s:.1f} s. Name the operation that takes up most of the clip, "
-        "when it starts and ends, and the next operation, as JSON."
+        f"Frames at {told} s of {duration_s:.1f} s. Which operation takes up most of the clip, "
+        "from when to when, and what comes next? JSON."
     )
 
 
