@@ -217,7 +217,7 @@ def _check_layer(layer: Any, target: str, side: str, size: int, folder: Path) ->
     found = getattr(layer, side, size)
     if found != size:
         raise BadInput(
-            f"{folder}: {target} has {side} {found} in this model and {size} in the adapter; load its own base"
+            f"{folder}: {target} has {side} {found} here and {size} in the adapter; load its own base"
         )
 
 

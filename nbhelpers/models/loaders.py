@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nbhelpers.models.prepare import Task
 from nbhelpers.models.quantize import packed_modules, quantization_config, settle_quantized
 from nbhelpers.models.rungs import Refused
-from nbhelpers.runtime.choice import Choice
+from nbhelpers.runtime import Choice, headless
 
 if TYPE_CHECKING:
     from nbhelpers.models.families import Family
@@ -69,7 +69,7 @@ def load_processor(folder: Path, family: "Family") -> Any:
 
     try:
         return getattr(transformers, family.processor).from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = str(error).strip().split("\n")[0]
     raise Refused("not_found", f"{folder} holds no usable {family.processor} files ({reason})")
 
@@ -110,7 +110,7 @@ def choose_loader(family: "Family", how: How) -> Choice:
 
 def _guarded(bring: Any) -> Any:
     """Run a loader; memory that ran out becomes a refusal, also where transformers has only logged it."""
-    with _reports() as said:
+    with _reports() as said, _quiet_when_headless():
         try:
             return bring()
         except (RuntimeError, MemoryError) as error:
@@ -150,6 +150,23 @@ def _reports() -> Iterator[list[str]]:
         yield said
     finally:
         logger.removeHandler(collector)
+
+
+@contextmanager
+def _quiet_when_headless() -> Iterator[None]:
+    """No bar of transformers' own in logs and executed notebooks; people at a terminal see it."""
+    from transformers.utils import logging as reporting
+
+    silenced = reporting.is_progress_bar_enabled() and (
+        headless() or os.environ.get("NBHELPERS_PROGRESS") == "off"
+    )
+    if silenced:
+        reporting.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if silenced:
+            reporting.enable_progress_bar()
 
 
 def _with_transformers(folder: Path, family: "Family", config: Any, how: How) -> Any:

@@ -159,13 +159,12 @@ def _find(name: str, request: _Request) -> tuple[Source, "Family", Any]:
 
 
 def _catalogue(name: str) -> tuple[str, bool]:
-    """The hub's id and the gate of a name the catalogue knows; an empty id for one it does not."""
-    from nbhelpers.models.catalog import catalog, find_entry
+    """The hub's id and the gate of a name the catalogue knows; an empty id for a twin and a name it does not."""
+    from nbhelpers.models.catalog import catalog
 
-    entries = catalog()
-    if name in entries or any(name == entry.id for entry in entries.values()):
-        entry = find_entry(name)
-        return entry.id, entry.gated
+    for entry in catalog().values():
+        if name.lower() in {entry.name.lower(), entry.id.lower()} and not entry.is_twin:
+            return entry.id, entry.gated
     return "", False
 
 
