@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "qwen2.5-vl"
-STEPS = 2200
+STEPS = 1700
 POOL = 12_000  # clips; 2 GB of pixels when all are drawn
 LEARNING_RATE = 1.5e-3
 TRAINING_SEED = 2500
@@ -108,7 +108,7 @@ RECIPE = Recipe(
     ),
     notes=(
         "Trained on the cross entropy of the answer alone, from random weights. The constant segment, the "
-        "bigram table and the majority are learned from training clips; `grey_frames` and `one_frame` show the "
-        "same model frames without a picture, and the middle frame eight times."
+        "bigram table and the majority are learned from training clips; `grey_frames` and `one_frame` show "
+        "the same model frames without a picture, and the middle frame eight times."
     ),
 )
