@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nbhelpers.models.catalog import Entry, catalog, chain, find_entry, full_config
 
 if TYPE_CHECKING:
+    from nbhelpers.models.adapter_check import tensor_digests, verify_only_adapter_changed
     from nbhelpers.models.adapters import (
         AdapterRecord,
         load_adapter,
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from nbhelpers.models.hub import hub_unreachable
     from nbhelpers.models.loaded import Loaded
     from nbhelpers.models.loading import load
+    from nbhelpers.models.lora import LoraReport, add_lora, lora_modules, lora_roles
     from nbhelpers.models.places import twin_folder, twins_root
     from nbhelpers.models.roles import count_roles, expand_roles, role_of, roles_of, select, tied
     from nbhelpers.models.rungs import NothingFits, Rung, rungs_table
     from nbhelpers.models.snapshot import Snapshot
+    from nbhelpers.models.wrapping import freeze_batch_norm
 
 _HOME = {
     "FAMILIES": "families",
@@ -33,6 +36,13 @@ _HOME = {
     "expand_roles": "roles",
     "select": "roles",
     "tied": "roles",
+    "LoraReport": "lora",
+    "add_lora": "lora",
+    "lora_modules": "lora",
+    "lora_roles": "lora",
+    "tensor_digests": "adapter_check",
+    "verify_only_adapter_changed": "adapter_check",
+    "freeze_batch_norm": "wrapping",
     "twin_folder": "places",
     "twins_root": "places",
     "load": "loading",
@@ -64,6 +74,13 @@ __all__ = [
     "expand_roles",
     "select",
     "tied",
+    "LoraReport",
+    "add_lora",
+    "lora_modules",
+    "lora_roles",
+    "tensor_digests",
+    "verify_only_adapter_changed",
+    "freeze_batch_norm",
     "twin_folder",
     "twins_root",
     "load",

@@ -77,11 +77,12 @@ def count_roles(model: "nn.Module", family: Family) -> dict[str, int]:
     Raises:
         BadInput: a parameter without exactly one role.
     """
-    sizes = {name: _values(parameter) for name, parameter in model.named_parameters()}
+    sizes = {name: parameter_values(parameter) for name, parameter in model.named_parameters()}
     return {role: sum(sizes[name] for name in names) for role, names in roles_of(model, family).items()}
 
 
-def _values(parameter: "nn.Parameter") -> int:
+def parameter_values(parameter: "nn.Parameter") -> int:
+    """Number of values a parameter stands for, packed to 4 bits or not."""
     state = getattr(parameter, "quant_state", None)
     return int(state.shape.numel()) if state is not None else parameter.numel()
 

@@ -46,7 +46,7 @@ FAMILIES = (
             "projector": (r"model\.multi_modal_projector\..+",),
         },
         linears={**text_linears(_TEXT), **siglip_linears(_VISION)},
-        lora_roles=("text.attention", "text.mlp"),
+        lora_roles=("text.attention",),
         build_inputs=gemma3_inputs,
         frozen=("vision.embedding", "vision.attention", "vision.mlp", "vision.norm", "vision.head"),
         fp16_compute=False,

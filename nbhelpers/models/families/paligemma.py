@@ -53,7 +53,7 @@ FAMILIES = (
             "projector": (_PROJECTOR + r"\.(weight|bias)",),
         },
         linears={**text_linears(_TEXT), **siglip_linears(_VISION), "projector": (_PROJECTOR,)},
-        lora_roles=("text.attention", "text.mlp"),
+        lora_roles=("text.attention",),
         build_inputs=paligemma_inputs,
         frozen=("vision.embedding", "vision.attention", "vision.mlp", "vision.norm", "vision.head"),
         image_tokens="fixed",

@@ -98,7 +98,7 @@ def _family(model_type: str, linears: Patterns, projector_norm: str, time: str) 
             **weights,
         },
         linears={**text_linears(_TEXT), **linears},
-        lora_roles=("text.attention", "text.mlp"),
+        lora_roles=("text.attention",),
         build_inputs=qwen_inputs,
         frozen=("vision.embedding", "vision.attention", "vision.mlp", "vision.norm"),
         image_tokens="grid",

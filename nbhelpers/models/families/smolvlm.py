@@ -82,7 +82,7 @@ FAMILIES = (
             "projector": (_PROJECTOR + r"\.weight",),
         },
         linears={**text_linears(_TEXT), **siglip_linears(_VISION), "projector": (_PROJECTOR,)},
-        lora_roles=("text.attention", "text.mlp"),
+        lora_roles=("text.attention",),
         build_inputs=smolvlm_inputs,
         frozen=("vision.embedding", "vision.attention", "vision.mlp", "vision.norm"),
         image_tokens="tiles",

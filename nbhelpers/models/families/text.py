@@ -24,7 +24,7 @@ def _text_family(model_type: str, **more: Any) -> Family:
         inputs=frozenset({"text"}),
         roles=text_roles(_PREFIX),
         linears=text_linears(_PREFIX),
-        lora_roles=("text.attention", "text.mlp"),
+        lora_roles=("text.attention",),
         build_inputs=text_inputs,
         **more,
     )
