@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbhelpers.twins.recipe import Evaluation, Recipe
     from nbhelpers.twins.registry import RECIPES, find_recipe
+    from nbhelpers.twins.report import TwinReport
+    from nbhelpers.twins.train import evaluate_twin, train_twin, trained_twin
     from nbhelpers.twins.vocabulary import train_bpe
-    from nbhelpers.twins.work import work_folder
+    from nbhelpers.twins.work import one_thread, work_folder
 
 _HOME = {
     "Recipe": "recipe",
@@ -16,9 +18,26 @@ _HOME = {
     "find_recipe": "registry",
     "train_bpe": "vocabulary",
     "work_folder": "work",
+    "one_thread": "work",
+    "TwinReport": "report",
+    "train_twin": "train",
+    "evaluate_twin": "train",
+    "trained_twin": "train",
 }
 
-__all__ = ["Recipe", "Evaluation", "RECIPES", "find_recipe", "train_bpe", "work_folder"]
+__all__ = [
+    "Recipe",
+    "Evaluation",
+    "RECIPES",
+    "find_recipe",
+    "train_twin",
+    "evaluate_twin",
+    "trained_twin",
+    "TwinReport",
+    "train_bpe",
+    "work_folder",
+    "one_thread",
+]
 
 
 def __getattr__(name: str) -> Any:

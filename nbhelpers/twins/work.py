@@ -1,5 +1,7 @@
-"""Where a twin's training keeps its state: below `runs/twins/`, never in `checkpoints/`."""
+"""Where and how a twin trains: its state lies below `runs/twins/`, never in `checkpoints/`; one thread."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from nbhelpers.errors import BadInput
@@ -24,3 +26,16 @@ def work_folder(name: str, seed: int = 0, root: Path | None = None) -> Path:
     folder = base / f"{name}-seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute with one thread, so that sums have one order and a seed one outcome, then as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
