@@ -129,7 +129,9 @@ def photometric(rng: Rng, image: np.ndarray) -> np.ndarray:
     gain = rng.uniform(0.4, 1.3) * rng.uniform(0.86, 1.14, 3)
     contrast = rng.uniform(0.7, 1.25)
     middle = float(image.mean())
-    picture = ((image - np.float32(middle)) * np.float32(contrast) + np.float32(middle)) * gain.astype(np.float32)
+    picture = ((image - np.float32(middle)) * np.float32(contrast) + np.float32(middle)) * gain.astype(
+        np.float32
+    )
     if rng.random() < 0.5:
         noise = rng.standard_normal(image.shape, dtype=np.float32)
         picture += noise * np.float32(rng.uniform(0, 9))
@@ -145,7 +147,9 @@ def pad_targets(boxes: list[np.ndarray], classes: list[np.ndarray]) -> "Targets"
     most = max(1, *(len(own) for own in boxes))
     shape = (len(boxes), most)
     targets = Targets(
-        torch.full((*shape, 4), 0.5), torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.bool)
+        torch.full((*shape, 4), 0.5),
+        torch.zeros(shape, dtype=torch.int64),
+        torch.zeros(shape, dtype=torch.bool),
     )
     for row, (own, numbers) in enumerate(zip(boxes, classes, strict=True)):
         targets.boxes[row, : len(own)] = torch.from_numpy(own)

@@ -1,6 +1,6 @@
 """A Grounding DINO of 0.75 million parameters: transformers' own class with a small configuration."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbhelpers.twins.grounding_dino.vocabulary import MAX_TOKENS, SIDE_PX, VOCABULARY_SIZE
 
@@ -19,10 +19,10 @@ def build_config() -> "GroundingDinoConfig":
     """
     from transformers import BertConfig, GroundingDinoConfig, SwinConfig
 
+    stages: dict[str, Any] = {"depths": [2, 2], "num_heads": [2, 4], "out_indices": [1, 2]}
     backbone = SwinConfig(
-        image_size=SIDE_PX, patch_size=8, embed_dim=48, depths=[2, 2], num_heads=[2, 4], window_size=4,
-        drop_path_rate=0.0, out_indices=[1, 2],
-    )  # fmt: skip
+        image_size=SIDE_PX, patch_size=8, embed_dim=48, window_size=4, drop_path_rate=0.0, **stages
+    )
     text = BertConfig(
         vocab_size=VOCABULARY_SIZE, hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=4,
         intermediate_size=2 * WIDTH, max_position_embeddings=MAX_TOKENS,

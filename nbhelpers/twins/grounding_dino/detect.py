@@ -24,8 +24,8 @@ def detect(
 ) -> "list[sv.Detections]":
     """Find objects of the named classes, with any `GroundingDinoForObjectDetection` and its processor.
 
-    A class's score is the mean over the tokens of its phrase, as in the benchmark code of Grounding DINO; a box
-    belongs to the class that scores highest. Taking classes from the decoded text instead mixes up names
+    A class's score is the mean over the tokens of its phrase, as in the benchmark code of Grounding DINO; a
+    box belongs to the class that scores highest. Taking classes from the decoded text instead mixes up names
     that share words.
 
     Args:
@@ -34,7 +34,8 @@ def detect(
         images: (H, W, 3) uint8 RGB each.
         class_names: the prompt, in this order; `_` is read as a space.
         threshold: least score, 0..1.
-        nms: IoU from which the weaker of two boxes of one class is removed (Grounding DINO itself removes none).
+        nms: IoU from which the weaker of two boxes of one class is removed; None keeps doubles, as the
+            stock post-processing does.
         batch_size: pictures per forward pass; pictures of one shape go together.
 
     Returns:
@@ -59,7 +60,9 @@ def _check_names(class_names: Sequence[str]) -> None:
         raise BadInput("class_names is empty: name at least one class to look for")
     for name in class_names:
         if not name.strip() or any(mark in name for mark in ".?"):
-            raise BadInput(f"class name {name!r}: give words without '.' and '?', which part the phrases of a prompt")
+            raise BadInput(
+                f"class name {name!r}: give words without '.' and '?', which part the phrases of a prompt"
+            )
 
 
 def _same_shape(images: Sequence[np.ndarray], batch_size: int) -> list[list[int]]:
@@ -74,9 +77,7 @@ def _same_shape(images: Sequence[np.ndarray], batch_size: int) -> list[list[int]
     ]
 
 
-def _forward(
-    model: Any, processor: Any, images: list[np.ndarray], prompt: str
-) -> "tuple[Tensor, Tensor]":
+def _forward(model: Any, processor: Any, images: list[np.ndarray], prompt: str) -> "tuple[Tensor, Tensor]":
     """Class scores (B, Q, classes) and boxes (B, Q, 4), centre form, 0..1, on the CPU in float32."""
     import torch
     from transformers.models.grounding_dino.modeling_grounding_dino import build_label_maps

@@ -64,7 +64,9 @@ def evaluate_detector(detector: Detector, base: "CocoSet", shifted: "CocoSet") -
     }
     ap50 = metrics["ap50"]
     assert isinstance(ap50.value, float)
-    check = Check("AP50 on held-out base scenes", round(ap50.value, 4), f">= {BAR_AP50}", ap50.value >= BAR_AP50)
+    check = Check(
+        "AP50 on held-out base scenes", round(ap50.value, 4), f">= {BAR_AP50}", ap50.value >= BAR_AP50
+    )
     return Evaluation(metrics, (check,))
 
 

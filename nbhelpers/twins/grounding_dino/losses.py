@@ -1,9 +1,11 @@
 """What teaches the twin from scratch: the class's own decoder losses, and a dense loss on the encoder's head.
 
-The class's own loss does not train it from nothing: its encoder term sees boxes that were detached and scores
-of the query embeddings, so the head that proposes the boxes gets no gradient at all. Here that head is taught
-directly: first many positions per object (as FCOS, Tian et al. 2019), then a few, then one, chosen by cost
-(as DETR, Carion et al. 2020), because only 30 proposals go on to the decoder.
+The class's own loss does not train it from nothing: its encoder term sees boxes that were detached and
+scores of the query embeddings, so the head that proposes the boxes gets no gradient at all. Here that head is
+taught directly: a few positions per object, the cheapest by score and box of those in its middle (as YOLOX,
+Ge et al. 2021), at the end one, because only 30 proposals go on to the decoder. Teaching all positions in the
+middle instead (as FCOS, Tian et al. 2019) fills the 30 with doubles: after 350 steps of 16 scenes AP50 was
+.36, not .54.
 """
 
 from copy import copy
@@ -60,10 +62,10 @@ def use_decoder_loss(model: "GroundingDinoForObjectDetection") -> None:
 
 def training_loss(
     model: "GroundingDinoForObjectDetection",
-    inputs: "dict[str, Tensor]",
+    inputs: "dict[str, Any]",
     targets: Targets,
     *,
-    per_object: int | None,
+    per_object: int,
     decoder_repeats: int = 1,
 ) -> "dict[str, Tensor]":
     """Loss of one batch with one prompt.
@@ -72,7 +74,7 @@ def training_loss(
         model: after `use_decoder_loss`.
         inputs: what the processor returned.
         targets: objects of the batch.
-        per_object: positions of the encoder taught to find each object; None: all in its middle.
+        per_object: positions of the encoder taught to find each object.
         decoder_repeats: queries taught to find each object; doubles are removed after inference anyway.
 
     Returns:
@@ -90,7 +92,7 @@ def training_loss(
 
 
 def encoder_loss(
-    logits: "Tensor", boxes: "Tensor", phrases: "Tensor", targets: Targets, tokens: "Tensor", per_object: int | None
+    logits: "Tensor", boxes: "Tensor", phrases: "Tensor", targets: Targets, tokens: "Tensor", per_object: int
 ) -> "Tensor":
     """Focal, L1 and GIoU loss of the encoder's head.
 
@@ -118,24 +120,20 @@ def encoder_loss(
 
 
 def assign(
-    logits: "Tensor", boxes: "Tensor", phrases: "Tensor", targets: Targets, per_object: int | None
+    logits: "Tensor", boxes: "Tensor", phrases: "Tensor", targets: Targets, per_object: int
 ) -> "Tensor":
     """Which object each position is taught to find, (B, N) int64; -1 for none.
 
     A position may serve an object when it lies in the middle 60 % of its box; the nearest one always may.
-    With `per_object` the cheapest so many are taken, by score and box; a position claimed by several goes to
-    the cheapest, or to the smallest object.
+    Of those the `per_object` cheapest are taken, by score and box; a position that several objects claim goes
+    to the one it is cheapest for.
     """
     import torch
 
     eligible = _eligible(targets, _positions(boxes.shape[1], boxes.device))
-    area = (targets.boxes[..., 2] * targets.boxes[..., 3])[:, None].expand(eligible.shape)
-    cost = area if per_object is None else _cost(logits, boxes, phrases, targets)
-    cost = cost.masked_fill(~eligible, torch.inf)
-    if per_object is not None:
-        limit = torch.topk(cost, per_object, dim=1, largest=False).values[:, -1:]
-        cost = cost.masked_fill(cost > limit, torch.inf)
-    best, owner = cost.min(dim=2)
+    cost = _cost(logits, boxes, phrases, targets).masked_fill(~eligible, torch.inf)
+    limit = torch.topk(cost, per_object, dim=1, largest=False).values[:, -1:]
+    best, owner = cost.masked_fill(cost > limit, torch.inf).min(dim=2)
     return torch.where(best.isinf(), -1, owner)
 
 
@@ -153,8 +151,6 @@ def _positions(count: int, device: Any) -> "Tensor":
 
 def _eligible(targets: Targets, centres: "Tensor") -> "Tensor":
     """(B, N, G) bool: position n may serve object g."""
-    import torch
-
     away = (centres[None, :, None] - targets.boxes[:, None, :, :2]).abs()  # (B, N, G, 2)
     middle = (away <= CENTRE_SHARE / 2 * targets.boxes[:, None, :, 2:]).all(dim=-1)
     distance = away.square().sum(dim=-1)

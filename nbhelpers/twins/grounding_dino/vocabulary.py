@@ -6,6 +6,7 @@ vocabulary has to put the same tokens on the same ids as BERT's: padding 0, [CLS
 """
 
 import string
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,17 +17,19 @@ SIDE_PX = 128
 MAX_TOKENS = 64
 FIXED_IDS = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012, "?": 1029}
 # Whole words: what warehouse prompts are made of. Any other word is spelt from its letters.
-WORDS = (
+_WORDS = (
     "box pallet barrel cone forklift shelf ladder jack truck crate carton tote drum bin cart trolley rack "
     "beam board sack bag roll reel tank pipe tool bucket bottle can door dock gate wall floor sign post rail "
-    "lamp fence mat belt conveyor scanner label tape robot person worker man woman hand head helmet vest glove "
-    "boot chair table desk phone screen camera car van bus bicycle wheel fork lift mast seat handle lid edge "
-    "a an the of on in at to by with and or no not under over near behind left right front back top bottom "
+    "lamp fence mat belt conveyor scanner label tape robot person worker man woman hand head helmet vest "
+    "glove boot chair table desk phone screen camera car van bus bicycle wheel fork lift mast seat handle "
+    "lid edge a an the of on in at to by with and or no not under over near behind left right front back top bottom "
     "red green blue yellow orange purple brown black white grey gray pink dark light bright pale silver "
     "wood wooden metal plastic steel paper cardboard glass rubber "
     "small large big little tall short long wide narrow round square open closed full empty stacked single "
-    "object thing item goods product stock load warehouse storage industrial safety traffic hand one two three"
-).split()
+    "object thing item goods product stock load warehouse storage industrial safety traffic hand one two "
+    "three"
+)
+WORDS = tuple(_WORDS.split())
 
 
 def vocabulary() -> dict[str, int]:
@@ -60,6 +63,6 @@ def phrase(class_name: str) -> str:
     return " ".join(class_name.lower().replace("_", " ").split())
 
 
-def prompt_of(class_names: list[str] | tuple[str, ...]) -> str:
+def prompt_of(class_names: Sequence[str]) -> str:
     """The prompt that asks for these classes: "box. pallet jack."."""
     return " ".join(f"{phrase(name)}." for name in class_names)
