@@ -30,7 +30,7 @@ def work_folder(name: str, seed: int = 0, root: Path | None = None) -> Path:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread, so that sums have one order and a seed one outcome, then as before."""
+    """Let torch compute with one thread, so that a seed has one outcome; then as before."""
     import torch
 
     before = torch.get_num_threads()
