@@ -223,7 +223,7 @@ def _check_layer(layer: Any, target: str, side: str, size: int, folder: Path) ->
 
 def _make_wrappable(model: "nn.Module") -> None:
     """Give classes without `get_input_embeddings` one, as `add_lora` does; peft asks for it."""
-    from nbhelpers.models.lora import give_input_embeddings
+    from nbhelpers.models.wrapping import give_input_embeddings
 
     give_input_embeddings(model)
 

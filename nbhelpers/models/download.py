@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from nbhelpers.models.hub import Source, refusal
+from nbhelpers.models.quiet import quiet_when_headless
 from nbhelpers.models.rungs import Refused
 from nbhelpers.runtime.tables import size_text
 
@@ -15,6 +16,7 @@ T = TypeVar("T")
 _TEXTS = ["*.json", "*.txt", "*.model", "*.jinja"]
 # Sub-folders hold other formats (ONNX, original checkpoints); `consolidated` repeats the weights.
 _NEVER = ["*/*", "consolidated*"]
+_PATIENCE_S = 5.0
 
 
 def fetch_config(source: Source) -> Source:
@@ -25,8 +27,22 @@ def fetch_config(source: Source) -> Source:
     """
     from huggingface_hub import hf_hub_download
 
-    path = asked(source.repo, lambda: hf_hub_download(source.repo, "config.json", revision=source.revision))
-    return replace(source, folder=Path(path).parent, revision=Path(path).parent.name)
+    def config() -> str:
+        with quiet_when_headless():
+            return hf_hub_download(source.repo, "config.json", revision=source.revision)
+
+    asked(source.repo, lambda: _ask_once(source))
+    path = Path(asked(source.repo, config))
+    return replace(source, folder=path.parent, revision=path.parent.name)
+
+
+def _ask_once(source: Source) -> None:
+    """One bounded question: the library tries for half a minute when the hub answers 503 or is silent."""
+    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    url = hf_hub_url(source.repo, "config.json", revision=source.revision)
+    hf_raise_for_status(get_session().head(url, headers=build_hf_headers(), timeout=_PATIENCE_S))
 
 
 def fetch_weights(source: Source) -> Source:
@@ -38,13 +54,15 @@ def fetch_weights(source: Source) -> Source:
         Refused: as `fetch_config`, or `too_large` for the disk.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import filter_repo_objects
 
     def snapshot(**more: Any) -> Any:
-        return snapshot_download(source.repo, revision=source.revision, ignore_patterns=_NEVER, **more)
+        with quiet_when_headless():
+            return snapshot_download(source.repo, revision=source.revision, ignore_patterns=_NEVER, **more)
 
     listed = asked(source.repo, lambda: snapshot(dry_run=True))
     patterns = _patterns([item.filename for item in listed], source.repo)
-    _check_disk(asked(source.repo, lambda: snapshot(allow_patterns=patterns, dry_run=True)))
+    _check_disk(list(filter_repo_objects(listed, allow_patterns=patterns, key=lambda item: item.filename)))
     folder = asked(source.repo, lambda: snapshot(allow_patterns=patterns))
     return replace(source, folder=Path(folder))
 

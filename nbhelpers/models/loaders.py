@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from nbhelpers.models.prepare import Task
 from nbhelpers.models.quantize import packed_modules, quantization_config, settle_quantized
+from nbhelpers.models.quiet import quiet_when_headless
 from nbhelpers.models.rungs import Refused
-from nbhelpers.runtime import Choice, headless
+from nbhelpers.runtime import Choice
 
 if TYPE_CHECKING:
     from nbhelpers.models.families import Family
@@ -110,7 +111,7 @@ def choose_loader(family: "Family", how: How) -> Choice:
 
 def _guarded(bring: Any) -> Any:
     """Run a loader; memory that ran out becomes a refusal, also where transformers has only logged it."""
-    with _reports() as said, _quiet_when_headless():
+    with _reports() as said, quiet_when_headless():
         try:
             return bring()
         except (RuntimeError, MemoryError) as error:
@@ -150,23 +151,6 @@ def _reports() -> Iterator[list[str]]:
         yield said
     finally:
         logger.removeHandler(collector)
-
-
-@contextmanager
-def _quiet_when_headless() -> Iterator[None]:
-    """No bar of transformers' own in logs and executed notebooks; people at a terminal see it."""
-    from transformers.utils import logging as reporting
-
-    silenced = reporting.is_progress_bar_enabled() and (
-        headless() or os.environ.get("NBHELPERS_PROGRESS") == "off"
-    )
-    if silenced:
-        reporting.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if silenced:
-            reporting.enable_progress_bar()
 
 
 def _with_transformers(folder: Path, family: "Family", config: Any, how: How) -> Any:

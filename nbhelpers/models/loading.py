@@ -159,7 +159,7 @@ def _find(name: str, request: _Request) -> tuple[Source, "Family", Any]:
 
 
 def _catalogue(name: str) -> tuple[str, bool]:
-    """The hub's id and the gate of a name the catalogue knows; an empty id for a twin and a name it does not."""
+    """The hub's id and gate of a name the catalogue knows; an empty id for twins and names it does not."""
     from nbhelpers.models.catalog import catalog
 
     for entry in catalog().values():
