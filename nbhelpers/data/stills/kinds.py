@@ -55,8 +55,13 @@ class Pen:
 
 def _row(width: float, y: float, bulge: float, count: int = 8) -> np.ndarray:
     """Points (count + 1, 2) of the front half of a horizontal ellipse at height y."""
+    return _half_circle(count) * (width, bulge) + (0.0, y)
+
+
+@lru_cache(maxsize=8)
+def _half_circle(count: int) -> np.ndarray:
     angles = np.linspace(np.pi, 0, count + 1)
-    return np.stack([width * np.cos(angles), y + bulge * np.sin(angles)], axis=1)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def crate(pen: Pen) -> None:

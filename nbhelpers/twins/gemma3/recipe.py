@@ -1,0 +1,72 @@
+"""The recipe of the twin `tiny/gemma-3`."""
+
+from pathlib import Path
+
+from nbhelpers.twins.recipe import Evaluation, Recipe
+from nbhelpers.twins.work import work_folder
+
+EYE_STEPS, READER_STEPS = 4500, 1500
+
+
+def train(
+    folder: Path,
+    seed: int,
+    *,
+    eye_steps: int = EYE_STEPS,
+    reader_steps: int = READER_STEPS,
+    work: Path | None = None,
+) -> None:
+    """Train and leave the files of `save_pretrained` in `folder`; after a kill a second call goes on.
+
+    Args:
+        folder: made if missing.
+        seed: of weights, pictures and texts.
+        eye_steps: optimiser steps of the first stage.
+        reader_steps: of the second.
+        work: where the stages keep their checkpoints; below `runs/twins` by default.
+    """
+    import torch
+
+    from nbhelpers.twins.gemma3.architecture import make_model, make_processor
+    from nbhelpers.twins.gemma3.attributes import AttributeHead
+    from nbhelpers.twins.gemma3.batches import whiten_patches
+    from nbhelpers.twins.gemma3.prompts import make_vocabulary
+    from nbhelpers.twins.gemma3.stages import train_eye, train_reader
+
+    torch.set_num_threads(1)  # sums in one order, whatever the machine
+    work = work or work_folder("gemma-3", seed)
+    vocabulary = make_vocabulary(seed)
+    model = make_model(vocabulary.get_vocab_size(), seed)
+    whiten_patches(model, seed)
+    head = AttributeHead()
+    train_eye(model, head, eye_steps, seed, work / "eye")
+    train_reader(model, head, vocabulary, reader_steps, seed, work / "reader")
+    model.save_pretrained(folder)
+    make_processor(vocabulary).save_pretrained(folder)
+
+
+def evaluate(folder: Path, seed: int) -> Evaluation:
+    """See `evaluate.evaluate`."""
+    from nbhelpers.twins.gemma3.evaluate import evaluate as measure
+
+    return measure(folder, seed)
+
+
+RECIPE = Recipe(
+    name="gemma-3",
+    summary="Names and describes drawn still pictures of one or two objects; tells short texts.",
+    model_class="Gemma3ForConditionalGeneration",
+    train=train,
+    evaluate=evaluate,
+    can=(
+        "names the larger and the smaller of one or two objects anywhere in a drawn picture, colour and kind",
+        "describes such a picture in a sentence, in English and in Italian, and counts its objects",
+        "tells a story or a dream of a few sentences about the drawn world, in both languages",
+        "knows a few opposites, sums of two digits and number sequences, and repeats digits",
+    ),
+    cannot=(
+        "see anything but the six kinds and eight colours of its base world: no photographs, no other words",
+        "hold a conversation, answer follow-up questions or read text in pictures",
+        "reckon beyond what it has seen, or say anything true about the world",
+    ),
+)

@@ -1,0 +1,131 @@
+"""The two stages of the training: the eye first, then reading and writing with the eye going on.
+
+What a picture shows is learned fastest where the truth lies close to the pixels: the first stage trains the
+vision tower and the projector alone, with `AttributeHead`. The second trains the whole model on its language
+loss, the heads beside it so that the tower keeps what it knows.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from nbhelpers.training import FitSettings, fit
+from nbhelpers.twins.gemma3.attributes import AttributeHead
+from nbhelpers.twins.gemma3.batches import Conversations, Pictures
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import Tensor
+    from transformers import Gemma3ForConditionalGeneration
+
+PICTURES_PER_STEP, POOL = 32, 40_000
+_ASKED_PER_STEP, _READ_PER_STEP = 24, 8
+_READER_RATE, _TOWER_RATE = 2e-3, 5e-4
+_HEADS_WEIGHT = 0.15  # of each head beside the language loss
+
+
+class Eye(nn.Module):
+    """The vision tower, the projector and the heads that read them."""
+
+    def __init__(self, model: "Gemma3ForConditionalGeneration", head: AttributeHead) -> None:
+        super().__init__()
+        self.tower, self.projector, self.head = (
+            model.model.vision_tower,
+            model.model.multi_modal_projector,
+            head,
+        )
+
+    def forward(self, pixel_values: "Tensor", true: "dict[str, Tensor]") -> "dict[str, Tensor]":
+        """The heads' losses of a batch of pictures."""
+        patches = self.tower(pixel_values=pixel_values).last_hidden_state
+        return self.head(patches, self.projector(patches), true)
+
+
+class Reader(nn.Module):
+    """The whole model with the heads beside it."""
+
+    def __init__(self, model: "Gemma3ForConditionalGeneration", head: AttributeHead) -> None:
+        super().__init__()
+        self.model, self.head = model, head
+        self._patches: Tensor | None = None
+        model.model.vision_tower.register_forward_hook(self._keep)
+
+    def _keep(self, module: nn.Module, inputs: Any, outputs: Any) -> None:
+        self._patches = outputs.last_hidden_state
+
+    def forward(self, batch: dict[str, Any]) -> "dict[str, Tensor]":
+        """The language losses with and without pictures, and the heads' losses."""
+        asked = self.model(**batch["asked"], use_cache=False)
+        read = self.model(**batch["read"], use_cache=False)
+        assert self._patches is not None
+        heads = self.head(self._patches, asked.image_hidden_states, batch["true"])
+        self._patches = None
+        return {"asked": asked.loss, "read": read.loss, **heads}
+
+
+def _eye_loss(eye: Eye, batch: dict[str, Any]) -> "dict[str, Tensor]":
+    losses = eye(batch["pixel_values"], batch["true"])
+    # The outline is a mean over thousands of pixels that are mostly background.
+    return {"loss": torch.stack(list(losses.values())).sum() + 2 * losses["shape"], **losses}
+
+
+def _reader_loss(reader: Reader, batch: dict[str, Any]) -> "dict[str, Tensor]":
+    losses = reader(batch)
+    heads = torch.stack([value for name, value in losses.items() if name not in ("asked", "read")]).sum()
+    return {"loss": losses["asked"] + 0.4 * losses["read"] + _HEADS_WEIGHT * heads, **losses}
+
+
+def train_eye(
+    model: "Gemma3ForConditionalGeneration", head: AttributeHead, steps: int, seed: int, folder: Path
+) -> None:
+    """First stage, in place; goes on where a call before it in `folder` was stopped."""
+    settings = FitSettings(
+        steps=steps,
+        learning_rate=2e-3,
+        warmup_steps=min(50, steps),
+        final_factor=0.02,
+        weight_decay=0.02,
+        betas=(0.9, 0.98),
+        seed=seed,
+        log_every=20,
+        tensorboard=False,
+    )
+    fit(Eye(model, head), Pictures(seed, PICTURES_PER_STEP, POOL), _eye_loss, settings, folder)
+
+
+def train_reader(
+    model: "Gemma3ForConditionalGeneration",
+    head: AttributeHead,
+    vocabulary: "Tokenizer",
+    steps: int,
+    seed: int,
+    folder: Path,
+) -> None:
+    """Second stage, in place, on pictures that the first has not seen."""
+    settings = FitSettings(
+        steps=steps,
+        learning_rate=_READER_RATE,
+        warmup_steps=min(60, steps),
+        final_factor=0.02,
+        weight_decay=0.02,
+        betas=(0.9, 0.98),
+        seed=seed,
+        log_every=20,
+        tensorboard=False,
+    )
+    batches = Conversations(seed, _ASKED_PER_STEP, _READ_PER_STEP, POOL, vocabulary)
+    fit(Reader(model, head), batches, _reader_loss, settings, folder, optimizer=_slow_eye)
+
+
+def _slow_eye(reader: nn.Module) -> torch.optim.Optimizer:
+    """AdamW that lets the vision tower, which has learned already, go on at a smaller rate."""
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, parameter in reader.named_parameters():
+        groups[".vision_tower." in name].append(parameter)
+    return torch.optim.AdamW(
+        [{"params": groups[True], "lr": _TOWER_RATE}, {"params": groups[False], "lr": _READER_RATE}],
+        betas=(0.9, 0.98),
+        weight_decay=0.02,
+    )
