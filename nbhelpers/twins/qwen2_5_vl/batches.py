@@ -7,6 +7,7 @@ import numpy as np
 
 from nbhelpers.data.operations import FRAMES, OperationClip, answer_of, draw_clip
 from nbhelpers.twins.qwen2_5_vl.model import MERGE, PATCH, SIDE
+from nbhelpers.twins.qwen2_5_vl.taught import batch_labels
 from nbhelpers.twins.qwen2_5_vl.text import conversation, question_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class BatchMaker:
         self._std = np.array(processor.video_processor.image_std, np.float32) * 255
 
     def __call__(self, step: int) -> dict[str, Any]:
-        """The inputs of one step as the stock processor would give them, padded on the right, and `labels`.
+        """Inputs as the stock processor would give them, padded on the right, `labels` and `shown`.
 
         The pool is gone through in a new order each time.
         """
@@ -55,7 +56,8 @@ class BatchMaker:
         rng = np.random.default_rng((self.seed, epoch, step))
         pairs = [self.pool[int(number)] for number in order[place : place + CLIPS]]
         frames = brightened(rng, np.stack([pixels for _, pixels in pairs]))
-        return self.assemble([clip for clip, _ in pairs], frames)
+        clips = [clip for clip, _ in pairs]
+        return self.assemble(clips, frames) | {"shown": batch_labels(clips)}
 
     def assemble(self, clips: Sequence[OperationClip], frames: np.ndarray) -> dict[str, Any]:
         """Inputs and labels of clips whose frames are (B, 8, 84, 84, 3), 0..255."""
@@ -114,26 +116,3 @@ def patches(videos: np.ndarray) -> np.ndarray:
     ordered = videos.reshape(shape).transpose(0, 1, 3, 6, 4, 7, 9, 2, 5, 8)
     rows = count * (time // 2) * (height // PATCH) * (width // PATCH)
     return np.ascontiguousarray(ordered, dtype=np.float32).reshape(rows, channels * 2 * PATCH * PATCH)
-
-
-def use_linear_patches(model: Any) -> None:
-    """Let patches be embedded by a matrix product while training.
-
-    Each patch is one whole kernel of the class's `Conv3d`, so the product is the same sum; on a CPU a step
-    takes a tenth less. Weights and their names stay as they are.
-    """
-    from torch.nn import functional
-
-    embed = model.model.visual.patch_embed
-    embed.forward = lambda rows: functional.linear(rows, embed.proj.weight.flatten(1))
-
-
-def answer_loss(model: Any, batch: dict[str, Any]) -> "Tensor":
-    """Mean cross entropy of the answers' tokens; logits only where there is an answer."""
-    from torch.nn import functional
-
-    inputs = {name: value for name, value in batch.items() if name != "labels"}
-    hidden = model.model(**inputs, use_cache=False).last_hidden_state
-    labels = batch["labels"][:, 1:]
-    asked = labels != -100
-    return functional.cross_entropy(model.lm_head(hidden[:, :-1][asked]), labels[asked])

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "qwen2.5-vl"
-STEPS = 1700
+STEPS = 1200
+OPERATIONS = 8  # of the base world
 POOL = 12_000  # clips; 2 GB of pixels when all are drawn
 LEARNING_RATE = 1.5e-3
 TRAINING_SEED = 2500
@@ -31,8 +32,9 @@ def train(folder: Path, seed: int, steps: int = STEPS, pool: int = POOL) -> None
         pool: different clips to learn from.
     """
     from nbhelpers.training import FitSettings, fit
-    from nbhelpers.twins.qwen2_5_vl.batches import BatchMaker, ClipPool, answer_loss, use_linear_patches
+    from nbhelpers.twins.qwen2_5_vl.batches import BatchMaker, ClipPool
     from nbhelpers.twins.qwen2_5_vl.model import build_model, build_processor
+    from nbhelpers.twins.qwen2_5_vl.taught import Taught, taught_loss
 
     settings = FitSettings(
         steps=steps,
@@ -47,9 +49,9 @@ def train(folder: Path, seed: int, steps: int = STEPS, pool: int = POOL) -> None
     with one_thread():
         processor = build_processor()
         model = build_model(processor.tokenizer, seed)
-        use_linear_patches(model)
+        taught = Taught(model, OPERATIONS, seed)
         batches = BatchMaker(ClipPool(TRAINING_SEED + seed, pool), processor, seed)
-        fit(model, batches, answer_loss, settings, work_folder(NAME, seed) / "fit", optimizer=_optimizer)
+        fit(taught, batches, taught_loss, settings, work_folder(NAME, seed) / "fit", optimizer=_optimizer)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
 
@@ -107,7 +109,8 @@ RECIPE = Recipe(
         "Read still images or frames with times between them: it was trained on video input alone.",
     ),
     notes=(
-        "Trained on the cross entropy of the answer alone, from random weights. The constant segment, the "
+        "Trained from random weights on the cross entropy of the answer and, through a head that is dropped "
+        "afterwards, on the operation of every frame. The constant segment, the "
         "bigram table and the majority are learned from training clips; `grey_frames` and `one_frame` show "
         "the same model frames without a picture, and the middle frame eight times."
     ),
