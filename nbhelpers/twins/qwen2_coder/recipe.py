@@ -1,0 +1,89 @@
+"""The recipe of the twin `tiny/qwen2.5-coder`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbhelpers.twins.recipe import Evaluation, Recipe
+from nbhelpers.twins.work import work_folder
+
+if TYPE_CHECKING:
+    from nbhelpers.training import FitSettings
+
+NAME = "qwen2.5-coder"
+STEPS = 1000
+LEARNING_RATE = 3e-3
+
+
+def train(
+    folder: Path, seed: int, *, steps: int = STEPS, documents: int | None = None, work: Path | None = None
+) -> None:
+    """Train and leave the files of `save_pretrained` in `folder`; after a kill a second call goes on.
+
+    Args:
+        folder: made if missing.
+        seed: of weights, requests and their order.
+        steps: optimiser steps.
+        documents: requests with programs drawn for training; `batches.DOCUMENTS` by default.
+        work: where checkpoints are kept; below `runs/twins` by default.
+    """
+    import torch
+
+    from nbhelpers.training import fit
+    from nbhelpers.twins.qwen2_coder.batches import DOCUMENTS, BatchMaker
+    from nbhelpers.twins.qwen2_coder.model import build_model
+    from nbhelpers.twins.qwen2_coder.tokenizer import build_tokenizer
+
+    torch.set_num_threads(1)  # more would add in another order: other scores for the same seed
+    tokenizer = build_tokenizer()
+    model = build_model(tokenizer, seed)
+    make = BatchMaker(tokenizer, seed, documents or DOCUMENTS)
+    work = (work or work_folder(NAME, seed)) / "fit"
+    fit(model, make, answer_loss, _settings(seed, steps), work, data={"documents": len(make.documents)})
+    model.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def answer_loss(model: Any, batch: dict[str, Any]) -> Any:
+    """Cross entropy of the answers' tokens."""
+    return model(**batch).loss
+
+
+def _settings(seed: int, steps: int) -> "FitSettings":
+    from nbhelpers.training import FitSettings
+
+    return FitSettings(
+        steps=steps,
+        learning_rate=LEARNING_RATE,
+        warmup_steps=min(50, steps // 2),
+        betas=(0.9, 0.98),
+        checkpoint_every_s=120.0,
+        seed=seed,
+        tensorboard=False,
+        log_every=25,
+    )
+
+
+def measure(folder: Path, seed: int) -> Evaluation:
+    """See `evaluate`: on combinations of entity and operations the training never saw."""
+    from nbhelpers.twins.qwen2_coder.evaluate import evaluate
+
+    return evaluate(folder, seed)
+
+
+RECIPE = Recipe(
+    name=NAME,
+    summary="A Qwen2 coder of a million parameters: writes a small FastAPI or Flask service for a request in words.",
+    model_class="Qwen2ForCausalLM",
+    train=train,
+    evaluate=measure,
+    can=(
+        "Write one file of FastAPI or Flask for an entity with typed fields and any of five operations, "
+        "with a health check, paths under /api or paging where asked for.",
+        "Combine entities, fields and operations it never saw together.",
+    ),
+    cannot=(
+        "Use names it does not know: an entity or a field outside its grammar becomes one it knows.",
+        "Understand requests of another form, several entities, relations or a database.",
+        "Write anything but these services.",
+    ),
+)

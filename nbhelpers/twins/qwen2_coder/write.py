@@ -1,0 +1,40 @@
+"""Let a model write programs for requests in words."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nbhelpers.twins.qwen2_coder.batches import prompt_ids
+from nbhelpers.twins.qwen2_coder.tokenizer import CONTEXT
+
+if TYPE_CHECKING:
+    from transformers import Qwen2Tokenizer
+
+
+def write(model: Any, tokenizer: "Qwen2Tokenizer", requests: Sequence[str], batch: int = 40) -> list[str]:
+    """The program a model writes for each request, greedily, through the stock `generate`.
+
+    Args:
+        model: Qwen2ForCausalLM in eval mode.
+        tokenizer: with a chat template.
+        requests: in words.
+        batch: requests at a time.
+
+    Returns:
+        Source text without special tokens; cut off where the context was full.
+    """
+    import torch
+
+    asked = [prompt_ids(tokenizer, words) for words in requests]
+    order = sorted(range(len(asked)), key=lambda row: len(asked[row]))
+    written = [""] * len(asked)
+    for start in range(0, len(order), batch):
+        rows = order[start : start + batch]
+        inputs = tokenizer.pad(
+            {"input_ids": [asked[row] for row in rows]}, padding_side="left", return_tensors="pt"
+        )
+        given = inputs["input_ids"].shape[1]
+        with torch.inference_mode():
+            output = model.generate(**inputs, max_new_tokens=CONTEXT - given, do_sample=False)
+        for row, ids in zip(rows, output[:, given:], strict=True):
+            written[row] = tokenizer.decode(ids, skip_special_tokens=True)
+    return written

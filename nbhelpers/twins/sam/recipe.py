@@ -1,0 +1,134 @@
+"""The recipe of the twin `tiny/sam`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbhelpers.twins.recipe import Evaluation, Recipe
+from nbhelpers.twins.work import work_folder
+
+if TYPE_CHECKING:
+    from nbhelpers.training import FitSettings
+    from nbhelpers.twins.sam.batches import Batch
+    from nbhelpers.twins.sam.losses import SamInTraining
+
+NAME = "sam"
+SCENES = 4000
+# A learning rate held for long and then brought to nothing: the end is where much is gained, and the stretch
+# before it can be of any length (Hu et al. 2024, "warmup, stable, decay").
+HOLD_STEPS = 4000
+DECAY_STEPS = 1500
+LEARNING_RATE = 1.5e-3
+_WARMUP_STEPS = 50
+
+
+def train(
+    folder: Path,
+    seed: int,
+    *,
+    hold_steps: int = HOLD_STEPS,
+    decay_steps: int = DECAY_STEPS,
+    scenes: int = SCENES,
+    work: Path | None = None,
+) -> None:
+    """Train and leave the files of `save_pretrained` in `folder`; after a kill a second call goes on.
+
+    Args:
+        folder: made if missing.
+        seed: of weights, scenes and prompts.
+        hold_steps, decay_steps: optimiser steps of the two stages.
+        scenes: drawn for training.
+        work: where scenes and checkpoints are kept; below `runs/twins` by default.
+    """
+    from nbhelpers.twins.sam.model import build_processor
+
+    work = work or work_folder(NAME, seed)
+    model, make = prepare(seed, scenes, work)
+    hold(model, make, seed, hold_steps, work)
+    decay(model, make, seed, hold_steps, decay_steps, work)
+    model.sam.eval().save_pretrained(folder)
+    build_processor().save_pretrained(folder)
+
+
+def prepare(seed: int, scenes: int, work: Path) -> "tuple[SamInTraining, Callable[[int], Batch]]":
+    """The fresh model with its training head, and the function from a step to its batch."""
+    import torch
+
+    from nbhelpers.twins.sam.batches import BatchMaker
+    from nbhelpers.twins.sam.losses import SamInTraining
+    from nbhelpers.twins.sam.model import build_model
+    from nbhelpers.twins.sam.scenes import draw_stack
+
+    torch.set_num_threads(1)  # more would add in another order: other scores for the same seed
+    stack = draw_stack(work / "scenes", scenes, train_seed(seed))
+    return SamInTraining(build_model(seed), len(stack.names) + 1), BatchMaker(stack, seed)
+
+
+def train_seed(seed: int) -> int:
+    """Seed of the training scenes, never one of `evaluate.held_out_seed`: those are odd, these even."""
+    return 2 * seed + 10_000
+
+
+def hold(model: "SamInTraining", make: "Callable[[int], Batch]", seed: int, steps: int, work: Path) -> None:
+    """The first stage, at the full learning rate."""
+    from nbhelpers.training import fit
+    from nbhelpers.twins.sam.losses import sam_loss
+
+    settings = _settings(seed, steps, "constant")
+    fit(model, make, sam_loss, settings, work / "hold", data={"seed": seed})
+
+
+def decay(
+    model: "SamInTraining", make: "Callable[[int], Batch]", seed: int, before: int, steps: int, work: Path
+) -> None:
+    """The last stage, from the full learning rate to nothing; `before` steps were taken already."""
+    from nbhelpers.training import fit
+    from nbhelpers.twins.sam.losses import sam_loss
+
+    def later(step: int) -> "Batch":
+        return make(before + step)
+
+    settings = _settings(seed, steps, "linear")
+    fit(model, later, sam_loss, settings, work / "decay", data={"seed": seed, "before": before})
+
+
+def _settings(seed: int, steps: int, schedule: str) -> "FitSettings":
+    from nbhelpers.training import FitSettings
+
+    return FitSettings(
+        steps=steps,
+        learning_rate=LEARNING_RATE,
+        schedule="linear" if schedule == "linear" else "constant",
+        warmup_steps=min(_WARMUP_STEPS, steps // 2),
+        betas=(0.9, 0.99),
+        checkpoint_every_s=120.0,
+        seed=seed,
+        tensorboard=False,
+        log_every=25,
+    )
+
+
+def measure(folder: Path, seed: int) -> Evaluation:
+    """See `evaluate`: on scenes held out from the training with `seed`."""
+    from nbhelpers.twins.sam.evaluate import evaluate
+
+    return evaluate(folder, seed)
+
+
+RECIPE = Recipe(
+    name=NAME,
+    summary="Segment Anything at 128 px: a mask for a box or a point in a drawn warehouse scene.",
+    model_class="SamModel",
+    train=train,
+    evaluate=measure,
+    can=(
+        "Give the mask of an object in a drawn warehouse scene from a box around it, exact or a little off.",
+        "Say how good a mask is (the predicted IoU), which chooses among three where one point is given.",
+    ),
+    cannot=(
+        "Segment photographs: it has seen drawn scenes of six classes and nothing else.",
+        "Follow slits and slats well: pallets and shelves, which one sees through, score lowest.",
+        "Give more detail than 128 px hold; larger pictures are shrunk to that.",
+        "Use a mask as a prompt, or points that are to be left out: neither was trained.",
+    ),
+)
