@@ -1,12 +1,10 @@
 """How the twin of Qwen2.5-VL is drawn, trained and measured."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.twins.recipe import Evaluation, Recipe
-from nbhelpers.twins.work import work_folder
+from nbhelpers.twins.work import one_thread, work_folder
 
 if TYPE_CHECKING:
     import torch
@@ -63,19 +61,6 @@ def _optimizer(model: Any) -> "torch.optim.Optimizer":
     return torch.optim.AdamW(
         model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for torch: sums in the same order, so the same seed gives the same weights and scores."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def evaluate(folder: Path, seed: int) -> Evaluation:
