@@ -110,15 +110,29 @@ def choose_loader(family: "Family", how: How) -> Choice:
 
 
 def _guarded(bring: Any) -> Any:
-    """Run a loader; memory that ran out becomes a refusal, also where transformers has only logged it."""
+    """Run a loader; memory that ran out, also where transformers only logs it, and bad files are refusals."""
+    from safetensors import SafetensorError
+
     with _reports() as said, quiet_when_headless():
         try:
             return bring()
-        except (RuntimeError, MemoryError) as error:
-            reason = _memory_reason(error, said)
-            if not reason:
+        except (RuntimeError, MemoryError, OSError, EOFError, SafetensorError) as error:
+            refused = _meaning(error, said)
+            if refused is None:
                 raise
-    raise Refused("out_of_memory", reason)
+    raise refused
+
+
+def _meaning(error: BaseException, said: list[str]) -> Refused | None:
+    """What an error while loading means for the rung; None for a defect that must be seen."""
+    if reason := _memory_reason(error, said):
+        return Refused("out_of_memory", reason)
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if not isinstance(error, RuntimeError | MemoryError):
+        return Refused("unsupported", f"its weights (model.safetensors and the like) cannot be read: {first}")
+    if "ignore_mismatched_sizes" in first:
+        return Refused("unsupported", "its weights have other shapes than its config.json says")
+    return None
 
 
 def _memory_reason(error: BaseException, said: list[str]) -> str:

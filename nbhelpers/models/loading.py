@@ -96,7 +96,6 @@ def load(
         loaded = _attempt(name, request, rungs)
         if loaded is not None:
             return loaded
-        release()  # only here, outside of the handler, does nothing hold a half-loaded model any more
     raise NothingFits(rungs)
 
 
@@ -130,19 +129,32 @@ def _take(name: str, request: _Request) -> Loaded:
     plan = _fits(family, config, how, request)
     if source.where == "hub":
         source = fetch_weights(source)
-    assert source.folder is not None
     began = time.perf_counter()
     with watch(0.05) as seen:
-        model, loader = load_model(source.folder, family, config, how)
-        processor = load_processor(source.folder, family)
-        prepare(model, how.task, how.checkpointing)
-        check_finite(model, family, one_device(model))
+        model, processor, loader = _bring(source, family, config, how)
     peak = sum(seen.gpu_peak_bytes.values()) if how.device.startswith("cuda") else seen.grown_bytes
     model.nbhelpers_base = (name, source.revision)  # what an adapter made on it will be bound to
     return Loaded(
         model, processor, family, model.dtype, how.device, name, source.revision, plan, how.quantize, config,
         source, loader, time.perf_counter() - began, peak,
     )  # fmt: skip
+
+
+def _bring(source: Source, family: "Family", config: Any, how: How) -> tuple[Any, Any, Choice]:
+    """Model, processor and loader; on a refusal the memory of what was loaded so far is given back."""
+    assert source.folder is not None
+    try:
+        processor = load_processor(source.folder, family)
+        model, loader = load_model(source.folder, family, config, how)
+        prepare(model, how.task, how.checkpointing)
+        check_finite(model, family, one_device(model))
+    except Refused as refused:
+        kind, reason = refused.kind, refused.reason
+    else:
+        return model, processor, loader
+    model = None  # the handler is left and nothing is named: now nothing holds a half-loaded model
+    release()
+    raise Refused(kind, reason)
 
 
 def _find(name: str, request: _Request) -> tuple[Source, "Family", Any]:

@@ -92,7 +92,8 @@ def sam(folder: Path, seed=0) -> Path:
         },
         prompt_encoder_config={"hidden_size": 16, "image_size": 64, "patch_size": 8, "mask_input_channels": 4,
                                "image_embedding_size": 8},
-        mask_decoder_config={"hidden_size": 16, "mlp_dim": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+        mask_decoder_config={"hidden_size": 16, "mlp_dim": 32, "num_hidden_layers": 1,
+                             "num_attention_heads": 2,
                              "iou_head_hidden_dim": 16},
     )  # fmt: skip
     SamModel(config).save_pretrained(folder)
