@@ -1,4 +1,4 @@
-"""What the twin can do with requests it has not seen: does it parse, are the routes right, is it the same text."""
+"""What the twin writes for requests it has not seen, judged without running it."""
 
 import ast
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from nbhelpers.twins.qwen2_coder.tokenizer import CONTEXT
 
 if TYPE_CHECKING:
-    from transformers import Qwen2Tokenizer, Qwen2Config, Qwen2ForCausalLM
+    from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 
 def build_config(tokenizer: "Qwen2Tokenizer") -> "Qwen2Config":

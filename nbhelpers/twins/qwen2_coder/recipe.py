@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbhelpers.twins.recipe import Evaluation, Recipe
-from nbhelpers.twins.work import work_folder
+from nbhelpers.twins.qwen2_coder.evaluate import evaluate
+from nbhelpers.twins.recipe import Recipe
+from nbhelpers.twins.work import one_thread, work_folder
 
 if TYPE_CHECKING:
     from nbhelpers.training import FitSettings
@@ -26,19 +27,17 @@ def train(
         documents: requests with programs drawn for training; `batches.DOCUMENTS` by default.
         work: where checkpoints are kept; below `runs/twins` by default.
     """
-    import torch
-
     from nbhelpers.training import fit
     from nbhelpers.twins.qwen2_coder.batches import DOCUMENTS, BatchMaker
     from nbhelpers.twins.qwen2_coder.model import build_model
     from nbhelpers.twins.qwen2_coder.tokenizer import build_tokenizer
 
-    torch.set_num_threads(1)  # more would add in another order: other scores for the same seed
     tokenizer = build_tokenizer()
     model = build_model(tokenizer, seed)
     make = BatchMaker(tokenizer, seed, documents or DOCUMENTS)
     work = (work or work_folder(NAME, seed)) / "fit"
-    fit(model, make, answer_loss, _settings(seed, steps), work, data={"documents": len(make.documents)})
+    with one_thread():
+        fit(model, make, answer_loss, _settings(seed, steps), work, data={"documents": len(make.documents)})
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -63,19 +62,12 @@ def _settings(seed: int, steps: int) -> "FitSettings":
     )
 
 
-def measure(folder: Path, seed: int) -> Evaluation:
-    """See `evaluate`: on combinations of entity and operations the training never saw."""
-    from nbhelpers.twins.qwen2_coder.evaluate import evaluate
-
-    return evaluate(folder, seed)
-
-
 RECIPE = Recipe(
     name=NAME,
-    summary="A Qwen2 coder of a million parameters: writes a small FastAPI or Flask service for a request in words.",
+    summary="Qwen2 coder of a million parameters: from a request in words to a small web service.",
     model_class="Qwen2ForCausalLM",
     train=train,
-    evaluate=measure,
+    evaluate=evaluate,
     can=(
         "Write one file of FastAPI or Flask for an entity with typed fields and any of five operations, "
         "with a health check, paths under /api or paging where asked for.",

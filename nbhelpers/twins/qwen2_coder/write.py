@@ -35,6 +35,7 @@ def write(model: Any, tokenizer: "Qwen2Tokenizer", requests: Sequence[str], batc
         given = inputs["input_ids"].shape[1]
         with torch.inference_mode():
             output = model.generate(**inputs, max_new_tokens=CONTEXT - given, do_sample=False)
-        for row, ids in zip(rows, output[:, given:], strict=True):
-            written[row] = tokenizer.decode(ids, skip_special_tokens=True)
+        sources = tokenizer.batch_decode(output[:, given:], skip_special_tokens=True)
+        for row, source in zip(rows, sources, strict=True):
+            written[row] = source
     return written

@@ -1,0 +1,1 @@
+"""The twin `tiny/sam`: Segment Anything at 128 px, trained on drawn scenes."""

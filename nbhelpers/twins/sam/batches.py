@@ -41,13 +41,15 @@ class BatchMaker:
 
     def __init__(self, scenes: SceneStack, seed: int) -> None:
         self.scenes, self.seed = scenes, seed
+        areas = [np.bincount(one.ravel())[1:] for one in scenes.ids]
+        self.rows = np.flatnonzero([np.any(area >= MIN_AREA) for area in areas])
 
     def __call__(self, step: int) -> Batch:
         """The batch of one step; it depends on the scenes, the seed and the step alone."""
         import torch
 
         rng = np.random.default_rng([self.seed, step])
-        rows = rng.integers(len(self.scenes), size=IMAGES)
+        rows = self.rows[rng.integers(len(self.rows), size=IMAGES)]
         images, ids, classes = self._flipped(rng, rows)
         masks = np.stack([_pick_masks(rng, one) for one in ids])
         by_point = rng.random() < POINT_SHARE
@@ -79,7 +81,7 @@ def _pick_masks(rng: np.random.Generator, ids: np.ndarray) -> np.ndarray:
 
 def boxes_of(masks: np.ndarray) -> np.ndarray:
     """Tight boxes (..., 4) float32 XYXY pixels of masks (..., H, W) bool; upper ends are exclusive."""
-    columns, rows = masks.any(axis=-2), masks.any(axis=-1)
+    columns, rows = np.asarray(masks.any(axis=-2)), np.asarray(masks.any(axis=-1))
     left, top = columns.argmax(-1), rows.argmax(-1)
     right = columns.shape[-1] - columns[..., ::-1].argmax(-1)
     bottom = rows.shape[-1] - rows[..., ::-1].argmax(-1)

@@ -104,8 +104,8 @@ def score(segmenter: Segmenter | None, scenes: SceneStack, prompt: Prompt, gain:
     Args:
         segmenter: the twin; None for the prompt "filled box", which needs none.
         scenes: what to look at.
-        prompt: the tight box, one moved by up to 12 % of its sides, one random pixel of the object; or the box
-            itself taken as the mask, the floor a mask has to beat.
+        prompt: the tight box, one moved by up to 12 % of its sides, one random pixel of the object; or
+            the box itself taken as the mask, the floor a mask has to beat.
         gain: factor on the brightness of the pictures.
     """
     iou, scene, label = [], [], []

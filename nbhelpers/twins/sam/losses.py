@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from nbhelpers.twins.sam.batches import Batch
+from nbhelpers.twins.sam.model import WIDTH
 from nbhelpers.twins.sam.scenes import SIDE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class SamInTraining(nn.Module):
     def __init__(self, sam: "SamModel", classes: int) -> None:
         super().__init__()
         self.sam = sam
-        self.dense = nn.Conv2d(sam.config.vision_config.output_channels, classes * _FINE**2, 1)
+        self.dense = nn.Conv2d(WIDTH, classes * _FINE**2, 1)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Mask logits (B, K, M, 128, 128), predicted IoU (B, K, M), class logits (B, classes, 64, 64)."""

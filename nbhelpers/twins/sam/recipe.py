@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbhelpers.twins.recipe import Evaluation, Recipe
-from nbhelpers.twins.work import work_folder
+from nbhelpers.twins.recipe import Recipe
+from nbhelpers.twins.sam.evaluate import evaluate
+from nbhelpers.twins.work import one_thread, work_folder
 
 if TYPE_CHECKING:
     from nbhelpers.training import FitSettings
@@ -36,7 +37,8 @@ def train(
     Args:
         folder: made if missing.
         seed: of weights, scenes and prompts.
-        hold_steps, decay_steps: optimiser steps of the two stages.
+        hold_steps: optimiser steps at the full learning rate.
+        decay_steps: optimiser steps from there to none.
         scenes: drawn for training.
         work: where scenes and checkpoints are kept; below `runs/twins` by default.
     """
@@ -44,22 +46,20 @@ def train(
 
     work = work or work_folder(NAME, seed)
     model, make = prepare(seed, scenes, work)
-    hold(model, make, seed, hold_steps, work)
-    decay(model, make, seed, hold_steps, decay_steps, work)
+    with one_thread():
+        hold(model, make, seed, hold_steps, work)
+        decay(model, make, seed, hold_steps, decay_steps, work)
     model.sam.eval().save_pretrained(folder)
     build_processor().save_pretrained(folder)
 
 
 def prepare(seed: int, scenes: int, work: Path) -> "tuple[SamInTraining, Callable[[int], Batch]]":
     """The fresh model with its training head, and the function from a step to its batch."""
-    import torch
-
     from nbhelpers.twins.sam.batches import BatchMaker
     from nbhelpers.twins.sam.losses import SamInTraining
     from nbhelpers.twins.sam.model import build_model
     from nbhelpers.twins.sam.scenes import draw_stack
 
-    torch.set_num_threads(1)  # more would add in another order: other scores for the same seed
     stack = draw_stack(work / "scenes", scenes, train_seed(seed))
     return SamInTraining(build_model(seed), len(stack.names) + 1), BatchMaker(stack, seed)
 
@@ -108,19 +108,12 @@ def _settings(seed: int, steps: int, schedule: str) -> "FitSettings":
     )
 
 
-def measure(folder: Path, seed: int) -> Evaluation:
-    """See `evaluate`: on scenes held out from the training with `seed`."""
-    from nbhelpers.twins.sam.evaluate import evaluate
-
-    return evaluate(folder, seed)
-
-
 RECIPE = Recipe(
     name=NAME,
     summary="Segment Anything at 128 px: a mask for a box or a point in a drawn warehouse scene.",
     model_class="SamModel",
     train=train,
-    evaluate=measure,
+    evaluate=evaluate,
     can=(
         "Give the mask of an object in a drawn warehouse scene from a box around it, exact or a little off.",
         "Say how good a mask is (the predicted IoU), which chooses among three where one point is given.",

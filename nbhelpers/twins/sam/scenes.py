@@ -109,7 +109,7 @@ def _draw_one(index: int, seed: int, world: str) -> tuple[np.ndarray, np.ndarray
     scene = render_scene(index, (SIDE, SIDE), seed, world)
     options = [cv2.IMWRITE_JPEG_QUALITY, scene.jpeg_quality]
     _, encoded = cv2.imencode(".jpg", scene.image[..., ::-1], options)
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
+    image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))[..., ::-1]
     names = find_world(world).classes
     classes = np.zeros(MAX_OBJECTS, np.uint8)
     classes[: len(scene.names)] = [names.index(name) + 1 for name in scene.names]
