@@ -73,7 +73,10 @@ def gemma3(folder: Path, seed=0) -> Path:
         },
         mm_tokens_per_image=4, boi_token_index=begin, eoi_token_index=end, image_token_index=image,
     )  # fmt: skip
-    Gemma3ForConditionalGeneration(config).save_pretrained(folder)
+    model = Gemma3ForConditionalGeneration(config)
+    # The class starts with a projector of zeros, which no picture gets through.
+    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.1)
+    model.save_pretrained(folder)
     pictures = Gemma3ImageProcessor(size={"height": 32, "width": 32})
     Gemma3Processor(pictures, words, image_seq_length=4).save_pretrained(folder)
     return folder
