@@ -89,9 +89,10 @@ def _surface(rng: Rng, world: StillWorld) -> np.ndarray:
 def draw_backdrop(
     rng: Rng, world: StillWorld, size: int, roll: float, tilt: float
 ) -> tuple[np.ndarray, float]:
-    """A picture of floor and wall (size, size, 3) float32, and the height of the wall's foot (share of the side).
+    """A picture of floor and wall (size, size, 3) float32, and the height of the wall's foot.
 
-    The steeper the camera looks down, the higher the horizon; the foot may lie outside the picture.
+    The height is a share of the side. The steeper the camera looks down, the higher the horizon; the foot
+    may lie outside the picture.
     """
     foot = float(0.75 - 1.15 * tilt + rng.uniform(-0.2, 0.2))
     line = (np.arange(size, dtype=np.float32) + 0.5) / size

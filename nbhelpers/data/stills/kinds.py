@@ -1,7 +1,7 @@
 """How each kind of object is shaped and shaded, in coordinates of its own.
 
-A kind lies within the unit disc: x to the right, y down, -1..1. It is painted as one channel: 0 is not painted,
-128 is the object's colour in full light, less is darker, more is a highlight. OpenCV paints without
+A kind lies within the unit disc: x to the right, y down, -1..1. It is painted as one channel: 0 is not
+painted, 128 is the object's colour in full light, less is darker, more is a highlight. OpenCV paints without
 anti-aliasing here; the canvas is larger than the picture and is averaged down afterwards.
 """
 

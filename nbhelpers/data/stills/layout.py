@@ -7,8 +7,9 @@ import numpy as np
 from nbhelpers.data.stills.kinds import extent
 from nbhelpers.data.stills.world import StillWorld
 
-# Shares of the picture's area. The smallest object is about 11 pixels across at 64 px.
-SMALLEST, LARGEST = 0.03, 0.17
+# Shares of the picture's area. The smaller of two is at least about 12 pixels across at 64 px, the larger
+# one, and an object alone, at least 16.
+SMALLEST, LARGEST = 0.036, 0.2
 # The larger object has at least this many times the painted area; what is promised to readers is 1.4.
 RATIO = (1.8, 3.8)
 _EDGE, _GAP = 0.012, 0.012
@@ -58,8 +59,7 @@ def _try(rng: np.random.Generator, world: StillWorld, count: int, tilt_step: int
     names = [_name(rng, world) for _ in range(count)]
     if count == 2 and names[0] == names[1]:
         return ()
-    low = SMALLEST * (RATIO[0] if count == 2 else 1)
-    area = float(np.exp(rng.uniform(np.log(low), np.log(LARGEST))))
+    area = float(np.exp(rng.uniform(np.log(SMALLEST * RATIO[0]), np.log(LARGEST))))
     ratio = float(rng.uniform(RATIO[0], min(RATIO[1], area / SMALLEST))) if count == 2 else 1.0
     base_roll = rng.uniform(*world.roll)
     sized = [

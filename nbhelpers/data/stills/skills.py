@@ -12,14 +12,14 @@ Pair = tuple[str, str]
 
 _OPPOSITES = {
     "en": (
-        ("big", "small"), ("hot", "cold"), ("day", "night"), ("up", "down"), ("left", "right"), ("old", "new"),
-        ("open", "closed"), ("happy", "sad"), ("light", "dark"), ("above", "below"), ("full", "empty"),
-        ("first", "last"),
+        ("big", "small"), ("hot", "cold"), ("day", "night"), ("up", "down"), ("left", "right"),
+        ("old", "new"), ("open", "closed"), ("happy", "sad"), ("light", "dark"), ("above", "below"),
+        ("full", "empty"), ("first", "last"),
     ),
     "it": (
-        ("grande", "piccolo"), ("caldo", "freddo"), ("giorno", "notte"), ("su", "giù"), ("sinistra", "destra"),
-        ("vecchio", "nuovo"), ("aperto", "chiuso"), ("felice", "triste"), ("chiaro", "scuro"),
-        ("sopra", "sotto"), ("pieno", "vuoto"), ("primo", "ultimo"),
+        ("grande", "piccolo"), ("caldo", "freddo"), ("giorno", "notte"), ("su", "giù"),
+        ("sinistra", "destra"), ("vecchio", "nuovo"), ("aperto", "chiuso"), ("felice", "triste"),
+        ("chiaro", "scuro"), ("sopra", "sotto"), ("pieno", "vuoto"), ("primo", "ultimo"),
     ),
 }  # fmt: skip
 _ASK: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -28,7 +28,10 @@ _ASK: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "opposite": ("What is the opposite of {0}?", "Opposite of {0}?", "Say the opposite of {0}."),
         "sequence": ("What comes next: {0}?", "Continue: {0}", "Which number comes after {0}?"),
         "span": ("Repeat: {0}", "Repeat these numbers: {0}", "Say after me: {0}"),
-        "compare": ("{0} is larger than {1}. Which is smaller?", "{1} is smaller than {0}. Which is smaller?"),
+        "compare": (
+            "{0} is larger than {1}. Which is smaller?",
+            "{1} is smaller than {0}. Which is smaller?",
+        ),
     },
     "it": {
         "sum": ("Quanto fa {0} + {1}?", "Quanto è {0} + {1}?", "{0} + {1} = ?"),
@@ -87,7 +90,8 @@ def draw_skill(rng: Rng, skill: str, language: str = "en") -> Pair:
 
     Args:
         rng: what is asked is drawn from it.
-        skill: one of `SKILLS`: sums of two digits, opposites, number sequences, repeating digits, comparisons.
+        skill: one of `SKILLS`: sums of two digits, opposites, number sequences, repeating digits,
+            comparisons.
         language: "en" or "it".
 
     Raises:

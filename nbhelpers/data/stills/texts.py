@@ -38,7 +38,8 @@ _FEELINGS = {
 _STORY: Mapping[str, Sequence[Sequence[str]]] = {
     "en": (
         ("{who} goes to {where} {when}.", "{When}, {who} walks into {where}.", "{who} is in {where} {when}."),
-        ("There {he} sees {a} and {b}.", "{He} finds {a} next to {b}.", "On the floor there are {a} and {b}."),
+        ("There {he} sees {a} and {b}.", "{He} finds {a} next to {b}.",
+         "On the floor there are {a} and {b}."),
         ("{The_a} is {at} {the_b}.", "{The_a} stands {at} {the_b}."),
         ("{The_a} is larger than {the_b}.", "{The_b} is smaller than {the_a}."),
         ("{who} takes {the_b} and carries it home.", "{He} pushes {the_a} and leaves {the_b} there.",
@@ -57,7 +58,8 @@ _STORY: Mapping[str, Sequence[Sequence[str]]] = {
 }  # fmt: skip
 _DREAM: Mapping[str, Sequence[Sequence[str]]] = {
     "en": (
-        ("I dreamt that I was in {where}.", "In my dream I was in {where} {when}.", "Last night I dreamt of {where}."),
+        ("I dreamt that I was in {where}.", "In my dream I was in {where} {when}.",
+         "Last night I dreamt of {where}."),
         ("I saw {a} in the air.", "There was {a} in front of me.", "Somebody gave me {a}."),
         ("{The_a} spoke to me.", "{The_a} was as large as a house.", "{The_a} became {b}."),
         ("I was {feels}.", "I was {feels} and I ran away.", "I was {feels}, but I stayed."),
@@ -76,11 +78,13 @@ _DREAM: Mapping[str, Sequence[Sequence[str]]] = {
 _REQUESTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "en": {
         "story": ("Tell me a story.", "Write a short story.", "Please tell a story.", "Tell a short story."),
-        "dream": ("Tell me a dream.", "Describe a dream you had.", "What did you dream last night?", "Please tell a dream."),
+        "dream": ("Tell me a dream.", "Describe a dream you had.", "What did you dream last night?",
+                  "Please tell a dream."),
     },
     "it": {
         "story": ("Raccontami una storia.", "Scrivi una breve storia.", "Racconta una storia."),
-        "dream": ("Raccontami un sogno.", "Descrivi un sogno.", "Che cosa hai sognato questa notte?", "Racconta un sogno."),
+        "dream": ("Raccontami un sogno.", "Descrivi un sogno.", "Che cosa hai sognato questa notte?",
+                  "Racconta un sogno."),
     },
 }  # fmt: skip
 

@@ -21,10 +21,10 @@ class Shade:
 class StillWorld:
     """Everything that is drawn at random for a picture, with its range.
 
-    `number` enters the seed, so that two worlds never draw the same layout. `tilt` is how far the camera looks
-    down (0: from the side, 1: steeply), `roll` its lean in degrees, `exposure` a factor on the light, `noise`
-    a deviation in grey levels, `backdrop` the brightness of floor and wall in 0..255 with `tint`, their
-    highest saturation.
+    `number` enters the seed, so that two worlds never draw the same layout. `tilt` is how far the camera
+    looks down (0: from the side, 1: steeply), `roll` its lean in degrees, `exposure` a factor on the
+    light, `noise` a deviation in grey levels, `backdrop` the brightness of floor and wall in 0..255 with
+    `tint`, their highest saturation.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""The twin of Gemma-3: names and describes drawn still pictures, tells short texts, in English and Italian."""
+"""The twin of Gemma-3: names and describes drawn still pictures, tells short texts, in two languages."""

@@ -113,12 +113,12 @@ def make_model(vocabulary: int, seed: int) -> "Gemma3ForConditionalGeneration":
     import torch
     from transformers import Gemma3Config, Gemma3ForConditionalGeneration, GenerationConfig
 
+    from nbhelpers.twins.gemma3.start import start_seeing
+
     config = Gemma3Config(**_config(vocabulary))
     torch.manual_seed(seed)
     model = Gemma3ForConditionalGeneration(config)
-    # The class starts its projector at zero, where pictures would say nothing at first.
-    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.06)
-    _place_patches(model)
+    start_seeing(model)
     model.generation_config = GenerationConfig(
         bos_token_id=SPECIAL.index(BOS),
         eos_token_id=[SPECIAL.index(EOS), SPECIAL.index(END)],
@@ -126,21 +126,3 @@ def make_model(vocabulary: int, seed: int) -> "Gemma3ForConditionalGeneration":
         do_sample=False,
     )
     return model
-
-
-def _place_patches(model: "Gemma3ForConditionalGeneration") -> None:
-    """Start the tower's position embedding (64, 96) as waves along x and y: neighbours begin alike.
-
-    It is trained like everything else; from the class's random start it takes long to find out which patches
-    lie side by side (Dosovitskiy et al. 2021 and He et al. 2022 use the same waves).
-    """
-    import torch
-
-    side, quarter = PICTURE_PX // PATCH_PX, VISION // 4
-    frequency = torch.pi / side * 1.6 ** -torch.linspace(-3, 3, quarter)
-    phase = torch.arange(side)[:, None] * frequency
-    wave = torch.cat([phase.sin(), phase.cos()], dim=1)  # (8, 48)
-    rows, columns = wave[:, None].expand(side, side, -1), wave[None].expand(side, side, -1)
-    embedding = model.model.vision_tower.embeddings.position_embedding
-    with torch.no_grad():
-        embedding.weight.copy_(0.4 * torch.cat([rows, columns], dim=2).flatten(0, 1))

@@ -31,10 +31,10 @@ def targets(stills: Sequence[Still]) -> "dict[str, Tensor]":
     """True attributes of N pictures of 64 px.
 
     Returns:
-        `patches` (N, 3, 64) and `cells` (N, 16): per patch role (0 nothing, 1 the larger object, 2 the smaller),
-        kind and colour, per cell the role; `objects` (N, 2, 2): kind and colour of the larger and the smaller;
-        `place` (N,). All int64; -100 where there is nothing to know. `shape` (N, 64, 64) bool: for each
-        patch which of its pixels show an object.
+        `patches` (N, 3, 64) and `cells` (N, 16): per patch role (0 nothing, 1 the larger object, 2 the
+        smaller), kind and colour, per cell the role; `objects` (N, 2, 2): kind and colour of the larger and
+        the smaller; `place` (N,). All int64; -100 where there is nothing to know. `shape`
+        (N, 64, 64) bool: for each patch which of its pixels show an object.
     """
     return stack([target(still) for still in stills])
 

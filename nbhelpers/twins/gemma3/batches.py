@@ -8,17 +8,15 @@ import numpy as np
 import torch
 
 from nbhelpers.data.stills import render_still
-from nbhelpers.twins.gemma3.architecture import IMAGE, PAD, PATCH_PX, PICTURE_PX, SPECIAL, VISION
+from nbhelpers.twins.gemma3.architecture import IMAGE, PAD, PICTURE_PX, SPECIAL
 from nbhelpers.twins.gemma3.attributes import stack, target, targets
 from nbhelpers.twins.gemma3.prompts import Example, draw_question, draw_reading
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
-    from transformers import Gemma3ForConditionalGeneration
 
 _IGNORED = -100
-_NOISE = 2e-3  # variance below which a direction is sensor noise rather than shape
 
 
 def training_seed(seed: int) -> int:
@@ -113,23 +111,3 @@ class Conversations:
             "read": read,
             "true": targets(stills),
         }
-
-
-def whiten_patches(model: "Gemma3ForConditionalGeneration", seed: int, pictures: int = 96) -> None:
-    """Start the patch embedding (96, 3, 8, 8) as whitening filters of the training pictures.
-
-    From a random start every patch says first how bright it is, and edges, which tell a crate from a ball,
-    stay hidden below that for a long time. Whitening gives each direction of variation the same weight
-    (Coates and Ng, 2012); the filters are trained afterwards like everything else.
-    """
-    images = [render_still(i, PICTURE_PX, training_seed(seed)).image for i in range(pictures)]
-    cut = torch.nn.functional.unfold(pixels(images), PATCH_PX, stride=PATCH_PX)  # (N, 192, 64)
-    patches = cut.transpose(1, 2).flatten(0, 1).double()
-    middle = patches.mean(dim=0)
-    variances, directions = torch.linalg.eigh(torch.cov((patches - middle).T))
-    strongest = directions[:, -VISION:] / (variances[-VISION:] + _NOISE).sqrt()
-    embedding = model.model.vision_tower.embeddings.patch_embedding
-    with torch.no_grad():
-        filters = 0.5 * strongest.T.float()
-        embedding.weight.copy_(filters.view_as(embedding.weight))
-        embedding.bias.copy_(-filters @ middle.float())

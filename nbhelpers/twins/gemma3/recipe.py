@@ -5,7 +5,7 @@ from pathlib import Path
 from nbhelpers.twins.recipe import Evaluation, Recipe
 from nbhelpers.twins.work import work_folder
 
-EYE_STEPS, READER_STEPS = 4500, 1500
+EYE_STEPS, READER_STEPS = 3200, 1000
 
 
 def train(
@@ -29,9 +29,9 @@ def train(
 
     from nbhelpers.twins.gemma3.architecture import make_model, make_processor
     from nbhelpers.twins.gemma3.attributes import AttributeHead
-    from nbhelpers.twins.gemma3.batches import whiten_patches
     from nbhelpers.twins.gemma3.prompts import make_vocabulary
     from nbhelpers.twins.gemma3.stages import train_eye, train_reader
+    from nbhelpers.twins.gemma3.start import whiten_patches
 
     torch.set_num_threads(1)  # sums in one order, whatever the machine
     work = work or work_folder("gemma-3", seed)
