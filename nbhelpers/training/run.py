@@ -65,7 +65,8 @@ class Run:
             if engine.main
             else None
         )
-        self._step_s = self._validation_s = self._write_s = 0.0
+        self._step_s = self.state.stepping_s / max(1, self.state.step)
+        self._validation_s = self._write_s = 0.0
         self._written_at = time.monotonic()
 
     # --- the course of it
