@@ -123,7 +123,7 @@ def _takes_lora(module: "nn.Module") -> bool:
     from torch import nn
     from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
-    # The latter sits in `nn.MultiheadAttention`, which reads its weight and never calls it: LoRA would do nothing.
+    # `nn.MultiheadAttention` reads the weight of the latter and never calls it: LoRA would do nothing there.
     return isinstance(module, nn.Linear) and not isinstance(module, NonDynamicallyQuantizableLinear)
 
 

@@ -45,7 +45,8 @@ def generic_family(model_type: str) -> Family:
 def _class_of(model_type: str) -> tuple[str, str, frozenset[str]]:
     import transformers
 
-    config_class = transformers.CONFIG_MAPPING.get(model_type, None) if model_type else None
+    known = model_type in transformers.CONFIG_MAPPING
+    config_class = transformers.CONFIG_MAPPING[model_type] if known else None
     for auto_class, processor, inputs in _CLASSES:
         mapping = getattr(transformers, auto_class)._model_mapping
         if config_class is not None and config_class in mapping:

@@ -128,7 +128,7 @@ class Family:
             warnings.filterwarnings("ignore", message=".*meta device.*no-op.*")
             model = self.model_class(config)._from_config(config, dtype=getattr(torch, dtype))
         model.tie_weights()  # skipped together with the initialisation
-        return model.eval()
+        return model.to("meta").eval()  # parameters made by `torch.Tensor(...)` ignore the device in force
 
     def example_inputs(
         self, config: Any, shapes: Shapes, labels: bool = False, device: str = "cpu"
