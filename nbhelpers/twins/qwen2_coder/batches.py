@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from transformers import Qwen2Tokenizer
 
 BATCH = 16
-DOCUMENTS = 16_000
+DOCUMENTS = 10_000
 _WINDOW = 8  # batches' worth of neighbours in length to draw from: little padding, still mixed
 _IGNORED = -100
 

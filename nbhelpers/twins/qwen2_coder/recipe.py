@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from nbhelpers.training import FitSettings
 
 NAME = "qwen2.5-coder"
-STEPS = 1000
+STEPS = 600
 LEARNING_RATE = 3e-3
 
 
