@@ -17,8 +17,9 @@ class Journal:
     """Open from the step of the last checkpoint on; what was written after it is written again, not twice.
 
     Attributes:
-        rows: all records, those before a resume included: one per logged step with `step`, `loss`, its parts,
-            `lr`, `grad_norm` (None if left out for overflow), `seconds`; one per validation with `step` and `scores`.
+        rows: all records, those before a resume included. One per logged step: `step`, `loss` and its parts,
+            `lr`, `grad_norm` (None where the step was left out for overflow), `seconds`; one per validation:
+            `step` and `scores`.
     """
 
     def __init__(self, folder: Path, settings: FitSettings, step: int, records_bytes: int) -> None:

@@ -44,11 +44,11 @@ def evaluate(folder: Path, seed: int) -> Evaluation:
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     ids = sequences((seed, 10**6), 50)
     with torch.no_grad():
-        right = model(input_ids=ids).logits[:, -2].argmax(-1) == ids[:, -1]
+        out = model(input_ids=ids, labels=ids)
+    right = out.logits[:, -2].argmax(-1) == ids[:, -1]
     share, n = float(right.float().mean()), len(ids)
-    return Evaluation(
-        {"next": Metric(share, n, low=0.9, high=1.0)}, (Check("next", share, ">= 0.9", share >= 0.9),)
-    )
+    metrics = {"next": Metric(share, n, low=0.9, high=1.0), "loss": Metric(float(out.loss), n, unit="nats")}
+    return Evaluation(metrics, (Check("next", share, ">= 0.9", share >= 0.9),))
 
 
 TOY = Recipe(
