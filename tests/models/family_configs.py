@@ -200,4 +200,8 @@ def small_model(model_type, seed=0, **changes):
     family = family_of(config)
     torch.manual_seed(seed)
     config._attn_implementation = family.attention
-    return family.model_class(config)._from_config(config).eval(), family
+    model = family.model_class(config)._from_config(config).eval()
+    for name, parameter in model.named_parameters():
+        if name.endswith("mm_input_projection_weight"):  # starts at zero, and would block the gradient
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model, family

@@ -200,6 +200,27 @@ def test_an_unknown_type_gets_a_record_to_infer_with_and_a_warning():
         family.example_inputs(config, Shapes(frames=2))
 
 
+def test_example_inputs_of_an_unknown_type_with_images_say_what_they_leave_out():
+    config = transformers.LlavaConfig(
+        text_config={"model_type": "llama", "vocab_size": 64, "hidden_size": 32}, image_token_index=63
+    )
+    with pytest.warns(UserWarning, match="'llava' is not among"):
+        family = family_of(config)
+    assert family.inputs == {"text", "image"}
+    with pytest.warns(UserWarning, match="leave the pictures out"):
+        inputs = family.example_inputs(config, Shapes(text_tokens=40))
+    assert not (inputs["input_ids"] == 63).any()
+    with pytest.raises(BadInput, match="lays out frames"):
+        family.example_inputs(config, Shapes(frames=4))
+
+
+def test_a_prompt_longer_than_the_detector_takes_is_cut_as_by_its_processor():
+    config = small_config("grounding-dino", max_text_len=16)
+    inputs = family_of(config).example_inputs(config, Shapes(size=64, text_tokens=40))
+    assert inputs["input_ids"].shape == (1, 16)
+    assert inputs["input_ids"][0, -1] == 102
+
+
 def test_a_type_transformers_does_not_have_is_refused():
     with (
         pytest.warns(UserWarning),

@@ -8,6 +8,7 @@ from nbhelpers.errors import BadInput, CheckFailed
 from nbhelpers.memory.shapes import Shapes
 from nbhelpers.models import (
     add_lora,
+    count_roles,
     expand_roles,
     family_of,
     freeze_batch_norm,
@@ -18,6 +19,7 @@ from nbhelpers.models import (
     tensor_digests,
     verify_only_adapter_changed,
 )
+from nbhelpers.models.roles import plain_name
 
 DINO = "grounding-dino-tiny"
 DETECTORS = ("grounding-dino", "mm-grounding-dino")
@@ -109,6 +111,17 @@ def test_one_step_changes_the_adapter_and_not_a_byte_else(model_type):
     assert {role_of(family, name) for name in changed} <= set(family.lora_roles)
     with pytest.raises(CheckFailed, match="no adapter tensor changed"):
         verify_only_adapter_changed(tensor_digests(report.model), report.model)
+
+
+@pytest.mark.parametrize("model_type", SMALL)
+def test_every_layer_lora_may_wrap_learns(model_type):
+    """A layer whose weight is read but never called would be wrapped to no effect."""
+    model, family = small_model(model_type)
+    report = add_lora(model, family, list(family.linears), r=2, dropout=0.0)
+    before = tensor_digests(report.model)
+    one_step(report, family)
+    changed = verify_only_adapter_changed(before, report.model)
+    assert {plain_name(name).removesuffix(".weight") for name in changed} == set(report.modules)
 
 
 @pytest.mark.parametrize("model_type", ["qwen2", "sam", "grounding-dino"])
@@ -211,6 +224,23 @@ def test_the_untrained_adapter_changes_no_output():
         before = model(**inputs).logits
         report = add_lora(model, family, "text", r=4)
         assert torch.equal(report.model.eval()(**inputs).logits, before)
+
+
+def test_packed_weights_count_with_the_values_they_stand_for_and_stay_as_they_are(tmp_path):
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    plain, family = small_model("qwen2")
+    plain.save_pretrained(tmp_path)
+    packing = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)
+    packed = AutoModelForCausalLM.from_pretrained(tmp_path, quantization_config=packing)
+    assert packed.model.layers[0].mlp.up_proj.weight.dtype == torch.uint8
+    assert count_roles(packed, family) == count_roles(plain, family)
+    report = add_lora(packed, family, "text", r=4)
+    assert report.total == sum(p.numel() for p in plain.parameters())
+    assert len(report.modules) == 2 * 7
+    before = tensor_digests(report.model)
+    one_step(report, family)
+    assert len(verify_only_adapter_changed(before, report.model)) == 14
 
 
 def test_roles_and_names_narrow_what_is_wrapped():

@@ -1,5 +1,6 @@
 """The record of a `model_type` that nobody described: enough to infer, and to tune all linear layers."""
 
+import warnings
 from typing import Any
 
 from nbhelpers.errors import BadInput
@@ -58,10 +59,11 @@ def _class_of(model_type: str) -> tuple[str, str, frozenset[str]]:
 
 def _only_text(config: Any, shapes: Shapes, labels: bool, device: str) -> dict[str, Any]:
     """Text alone, since nothing is known of how this type lays out pictures."""
+    name, parts = config.model_type, config.get_text_config()
     if shapes.frames:
-        raise BadInput(
-            f"{config.model_type}: an unknown type, so the layout of its frames is not known; ask for text"
-        )
-    if not hasattr(config.get_text_config(), "vocab_size"):
-        raise BadInput(f"{config.model_type}: an unknown type without a vocabulary; its inputs are not known")
+        raise BadInput(f"{name}: how an unknown type lays out frames is not known; use frames=0")
+    if not hasattr(parts, "vocab_size"):
+        raise BadInput(f"{name}: an unknown type without a vocabulary; its inputs are not known")
+    if shapes.images and hasattr(config, "vision_config"):
+        warnings.warn(f"{name}: an unknown type; its example inputs leave the pictures out", stacklevel=3)
     return text_inputs(config, shapes, labels, device)

@@ -94,7 +94,7 @@ _ROLES = {
 
 
 def detector_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> dict[str, Any]:
-    """Square pictures and a prompt `[CLS] words . words . [SEP]` of `text_tokens` ids, the same for all.
+    """Square pictures and a prompt `[CLS] words . words . [SEP]`, the same for all.
 
     Returns:
         pixel_values (batch, 3, side, side) float32; pixel_mask (batch, side, side) int64; input_ids,
@@ -124,9 +124,8 @@ def detector_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> d
 
 def _prompt(config: Any, shapes: Shapes) -> "torch.Tensor":
     """(batch, text_tokens): phrases of two words with a stop, between [CLS] and [SEP]; one prompt for all."""
-    ids = text_ids(config, shapes.text_tokens, 1)
-    for special in (_CLS, _SEP, _STOP, _QUESTION):
-        ids[ids == special] = _QUESTION + 1
+    count = min(shapes.text_tokens, config.max_text_len)  # the processor cuts longer prompts
+    ids = text_ids(config, count, 1, avoid=(_CLS, _SEP, _STOP, _QUESTION))
     ids[:, 3::3] = _STOP
     ids[:, 0], ids[:, -2], ids[:, -1] = _CLS, _STOP, _SEP
     return ids.expand(shapes.batch, -1).clone()

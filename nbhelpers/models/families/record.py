@@ -137,16 +137,15 @@ class Family:
 
         Args:
             config: of the model; decides image tokens, grids and special ids.
-            shapes: batch, pictures or frames, their side in pixels, text tokens.
+            shapes: batch, pictures or frames, their side in pixels, text tokens. A text family leaves
+                `images` out; where it is given frames it refuses.
             labels: also give what the class's own loss needs; nothing where it has none.
             device: of the pixel values alone, `cpu` or `meta`. Token ids, masks, grids and boxes are always
                 real, because the models read their values.
 
         Raises:
-            BadInput: pictures or frames for a family without images, or fewer text tokens than it needs.
+            BadInput: shapes the family cannot take; says which it can.
         """
-        if (shapes.frames or shapes.images) and "image" in self.inputs:
-            return self.build_inputs(config, shapes, labels, device)
         if shapes.frames:
             self.check_task("video")
         return self.build_inputs(config, shapes, labels, device)

@@ -1,6 +1,6 @@
 """Token ids and pixels for example inputs: the right number of each, drawn from a fixed seed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.memory.shapes import Shapes
@@ -22,13 +22,14 @@ def special_ids(config: Any) -> set[int]:
     return ids
 
 
-def text_ids(config: Any, count: int, batch: int) -> "torch.Tensor":
+def text_ids(config: Any, count: int, batch: int, avoid: Collection[int] = ()) -> "torch.Tensor":
     """Ordinary ids drawn at random.
 
     Args:
         config: of the model; its `vocab_size` bounds the ids, its special ids are left out.
         count: ids per sample.
         batch: samples.
+        avoid: further ids to leave out.
 
     Returns:
         (batch, count) int64.
@@ -37,7 +38,7 @@ def text_ids(config: Any, count: int, batch: int) -> "torch.Tensor":
 
     vocabulary = config.get_text_config().vocab_size
     ordinary = torch.ones(vocabulary)
-    ordinary[[i for i in special_ids(config) if 0 <= i < vocabulary]] = 0
+    ordinary[[i for i in special_ids(config) | set(avoid) if 0 <= i < vocabulary]] = 0
     ids = ordinary.nonzero().flatten()
     draw = torch.randint(len(ids), (batch, count), generator=torch.Generator().manual_seed(_SEED))
     return ids[draw]
