@@ -13,7 +13,7 @@ from nbhelpers.twins.qwen2_5_vl.text import conversation, question_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-CLIPS = 24  # per step
+CLIPS = 16  # per step
 _GRID = SIDE // PATCH
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "qwen2.5-vl"
-STEPS = 1200
+STEPS = 1300
 OPERATIONS = 8  # of the base world
 POOL = 12_000  # clips; 2 GB of pixels when all are drawn
 LEARNING_RATE = 1.5e-3
@@ -26,7 +26,7 @@ def train(folder: Path, seed: int, steps: int = STEPS, pool: int = POOL) -> None
     Args:
         folder: where the files go.
         seed: of clips, weights and batches.
-        steps: of 24 clips each.
+        steps: of 16 clips each.
         pool: different clips to learn from.
     """
     from nbhelpers.training import FitSettings, fit
