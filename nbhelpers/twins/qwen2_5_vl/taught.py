@@ -47,7 +47,7 @@ class Taught(nn.Module):
         self._seen = output.pooler_output
 
     def forward(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        """Logits of the answers' tokens (N, vocabulary) and of operations (B * 4, 9 tokens, 2 frames, classes)."""
+        """Logits of the answers' tokens (N, vocabulary) and of operations (B * 4, 9, 2 frames, classes)."""
         inputs = {name: value for name, value in batch.items() if name not in ("labels", "shown")}
         hidden = self.twin.model(**inputs, use_cache=False).last_hidden_state
         answers = self.twin.lm_head(hidden[:, :-1][batch["labels"][:, 1:] != -100])
