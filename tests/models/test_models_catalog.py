@@ -7,7 +7,7 @@ import yaml
 
 import nbhelpers
 from nbhelpers.errors import BadInput
-from nbhelpers.models import FAMILIES, catalog, chain, find_entry, full_config
+from nbhelpers.models import FAMILIES, catalog, chain, count_roles, family_of, find_entry, full_config
 
 MODELS = {name: entry for name, entry in catalog().items() if not entry.is_twin}
 PURPOSES = ("video", "attack", "degrade", "code", "detector", "segmenter")
@@ -167,6 +167,19 @@ def test_a_twin_counts_the_values_in_its_folder(tmp_path, monkeypatch):
     (tmp_path / "sam").mkdir()
     save_file({"a": torch.zeros(3, 4), "b": torch.zeros(5)}, tmp_path / "sam" / "model.safetensors")
     assert find_entry("tiny/sam").parameters == 17
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalog().items() if entry.is_twin])
+def test_a_twin_that_is_there_is_of_its_family(name):
+    entry = find_entry(name)
+    if not entry.parameters:
+        pytest.skip(f"{name} is not trained yet; `nbhelpers twins train {name.removeprefix('tiny/')}`")
+    config = full_config(name)
+    family = family_of(config)
+    model = family.meta_model(config)
+    assert family.model_type == entry.family
+    assert sum(count_roles(model, family).values()) == entry.parameters
+    assert 0.1e6 < entry.parameters < 2e6
 
 
 def test_no_code_names_a_model_of_a_hub():

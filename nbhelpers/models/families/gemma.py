@@ -12,7 +12,7 @@ _VISION = r"model\.vision_tower\."
 
 
 def gemma3_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> dict[str, Any]:
-    """Per picture: blank lines, begin, `mm_tokens_per_image` placeholders, end, blank lines; so per frame.
+    """Per picture or frame: begin, `mm_tokens_per_image` placeholders, end; blank lines around each.
 
     `shapes.size` has no effect: the processor brings every picture to the tower's one size.
 
@@ -21,11 +21,12 @@ def gemma3_inputs(config: Any, shapes: Shapes, labels: bool, device: str) -> dic
         (batch * pictures, 3, side, side) float32.
     """
     count = shapes.frames or shapes.images
-    # "\n\n" is one token of the vocabulary; any ordinary id stands for it here.
+    # A run of line breaks is one token of the vocabulary; any ordinary id stands for it here.
     blank = text_ids(config, 1, 1).item()
     placeholders = [config.image_token_index] * config.mm_tokens_per_image
-    picture = [blank, config.boi_token_index, *placeholders, config.eoi_token_index, blank]
-    inputs = after([config.get_text_config().bos_token_id, *picture * count], config, shapes)
+    picture = [config.boi_token_index, *placeholders, config.eoi_token_index, blank]
+    prefix = [config.get_text_config().bos_token_id, *[blank] * bool(count), *picture * count]
+    inputs = after(prefix, config, shapes)
     inputs["token_type_ids"] = (inputs["input_ids"] == config.image_token_index).long()
     if count:
         side = config.vision_config.image_size

@@ -22,14 +22,15 @@ _DECODER = r"model\.decoder\.layers\.\d+\."
 _HEADS = r"(query|key|value|out_proj)"
 _WEIGHT = r"\.(weight|bias)"
 
-# `scores` are the queries and keys of the attention between picture and text, `values` what it passes on;
-# `sampling` says where deformable attention looks and how much each place counts.
+# `fusion.attention` holds the queries and keys between picture and text, `fusion.values` what they pass on;
+# `sampling` says where deformable attention looks and how much each place counts. Of BERT's attention LoRA
+# takes queries, keys and values. All roles named `attention` together, at rank 16, are the usual 2.5 million.
 _LINEARS = {
     "backbone.attention": (_SWIN + r"encoder\.layers\.\d+\.blocks\.\d+\.attention\.[qkvo]_proj",),
     "backbone.mlp": (_SWIN + r"encoder\.layers\.\d+\.blocks\.\d+\.mlp\.fc[12]",),
     "text.attention": (_BERT + r"encoder\.layer\.\d+\.attention\.self\.(query|key|value)",),
     "text.mlp": (_BERT + r"encoder\.layer\.\d+\.(intermediate|output)\.dense",),
-    "fusion.scores": (_ENCODER + r"fusion_layer\.attn\.(vision|text)_proj",),
+    "fusion.attention": (_ENCODER + r"fusion_layer\.attn\.(vision|text)_proj",),
     "fusion.values": (_ENCODER + r"fusion_layer\.attn\.(values|out)_(vision|text)_proj",),
     "encoder.attention": (
         _ENCODER + r"text_enhancer_layer\.self_attn\." + _HEADS,
@@ -47,7 +48,7 @@ _LINEARS = {
 _LORA_ROLES = (
     "backbone.attention",
     "text.attention",
-    "fusion.scores",
+    "fusion.attention",
     "encoder.attention",
     "decoder.attention",
 )
