@@ -11,11 +11,12 @@ from nbhelpers.errors import BadInput
 from nbhelpers.models.places import twin_folder
 from nbhelpers.twins.grounding_dino import batches, build, detect, evaluate, losses, recipe, vocabulary
 from nbhelpers.twins.grounding_dino.losses import Targets
+from nbhelpers.twins.work import one_thread
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _single_thread():
-    with recipe.one_thread():
+    with one_thread():
         yield
 
 
@@ -202,6 +203,16 @@ def test_gradients_reach_the_head_that_the_classs_own_loss_leaves_alone(model, p
     stock = build.build_model(0)
     assert head_gradient(stock, stock(**batch.inputs, labels=batch.targets.labels()).loss) == 0
     assert ours["loss"].item() == pytest.approx(float(ours["decoder"] + ours["encoder"]), rel=1e-5)
+
+
+def test_a_batch_without_any_object_has_a_finite_gradient(model, processor):
+    image = np.zeros((128, 128, 3), np.uint8)
+    inputs = dict(processor(images=[image] * 2, text=["cone."] * 2, return_tensors="pt"))
+    none = batches.pad_targets([np.zeros((0, 4), np.float32)] * 2, [np.zeros(0, np.int64)] * 2)
+    losses.training_loss(model, inputs, none, per_object=4, decoder_repeats=3)["loss"].backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert gradients
+    assert all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
 
 
 def test_repeated_labels_name_each_object_so_often():

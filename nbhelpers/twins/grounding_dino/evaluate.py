@@ -116,12 +116,12 @@ def _precision(detector: Detector, base: "CocoSet") -> dict[str, Metric]:
     half, all_levels = ap_interval(truth, results, iou=0.5), ap_interval(truth, results, iou=None)
     scores = evaluate_coco(truth, results)
     per_class = {
-        f"ap50_{name}": Metric(_number(entry["ap50"]), int(entry["n"] or 0), "objects")
+        f"ap50_{name}": Metric(_number(entry["ap50"]), int(entry["n"] or 0))
         for name, entry in scores.per_class.items()
     }
     return {
-        "ap50": Metric(half.value, half.n_images, "scenes", half.low, half.high),
-        "ap": Metric(all_levels.value, all_levels.n_images, "scenes", all_levels.low, all_levels.high),
+        "ap50": Metric(half.value, half.n_images, "", half.low, half.high),
+        "ap": Metric(all_levels.value, all_levels.n_images, "", all_levels.low, all_levels.high),
         **per_class,
     }
 
@@ -139,7 +139,7 @@ def _ap50(
     truth = only(scenes, counted)
     ids = {entry["id"] for entry in truth["categories"]}
     results = [r for r in coco_results(detector, scenes, prompt, gain) if r["category_id"] in ids]
-    return Metric(evaluate_coco(truth, results).ap50, len(scenes.images), "scenes")
+    return Metric(evaluate_coco(truth, results).ap50, len(scenes.images))
 
 
 def _other_prompts(detector: Detector, base: "CocoSet") -> dict[str, Metric]:

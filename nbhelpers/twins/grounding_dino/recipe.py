@@ -1,7 +1,5 @@
 """How the twin of Grounding DINO is drawn, trained and measured."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbhelpers.twins.grounding_dino.vocabulary import SIDE_PX
 from nbhelpers.twins.recipe import Evaluation, Recipe
-from nbhelpers.twins.work import work_folder
+from nbhelpers.twins.work import one_thread, work_folder
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +44,7 @@ class Stage:
 
 
 # Several finders per object learn fast, one alone ranks best; the learning rate falls through all stages.
-STAGES = (Stage(2600, 1e-3, 0.6, 4, 3), Stage(1600, 6e-4, 0.5, 2, 2), Stage(1800, 3e-4, 0.0, 1, 1))
+STAGES = (Stage(2600, 1e-3, 0.6, 4, 3), Stage(1600, 6e-4, 0.5, 2, 2), Stage(2600, 3e-4, 0.0, 1, 1))
 
 
 def train(folder: Path, seed: int, stages: tuple[Stage, ...] = STAGES, scenes: int = SCENES) -> None:
@@ -111,19 +109,6 @@ def _optimizer(stage: Stage) -> Any:
     return make
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for torch: sums in the same order, so the same seed gives the same weights and scores."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _draw(folder: Path, count: int, seed: int, world: str) -> "CocoSet":
     from nbhelpers.data.scenes import draw_scenes
 
@@ -138,7 +123,7 @@ def held_out(world: str, seed: int, count: int | None = None) -> "CocoSet":
         seed: of the training.
         count: fewer than the 200 (base) or 100 (shifted) of the evaluation.
     """
-    folder = work_folder(NAME, seed) / f"held-out-{world}"
+    folder = work_folder(f"{NAME}-held-out", seed) / world
     scenes = _draw(folder, HELD_OUT[world], HELD_OUT_SEED + seed, world)
     return scenes if count is None else scenes.subset(scenes.image_ids[:count])
 

@@ -18,16 +18,16 @@ MAX_TOKENS = 64
 FIXED_IDS = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012, "?": 1029}
 # Whole words: what warehouse prompts are made of. Any other word is spelt from its letters.
 _WORDS = (
-    "box pallet barrel cone forklift shelf ladder jack truck crate carton tote drum bin cart trolley rack "
-    "beam board sack bag roll reel tank pipe tool bucket bottle can door dock gate wall floor sign post rail "
-    "lamp fence mat belt conveyor scanner label tape robot person worker man woman hand head helmet vest "
-    "glove boot chair table desk phone screen camera car van bus bicycle wheel fork lift mast seat handle "
-    "lid edge a an the of on in at to by with and or no not under over near behind left right front back top bottom "
-    "red green blue yellow orange purple brown black white grey gray pink dark light bright pale silver "
-    "wood wooden metal plastic steel paper cardboard glass rubber "
-    "small large big little tall short long wide narrow round square open closed full empty stacked single "
-    "object thing item goods product stock load warehouse storage industrial safety traffic hand one two "
-    "three"
+    "box pallet barrel cone forklift shelf ladder jack truck crate carton tote drum bin cart trolley "
+    "rack beam board sack bag roll reel tank pipe tool bucket bottle can door dock gate wall floor "
+    "sign post rail lamp fence mat belt conveyor scanner label tape robot person worker man woman "
+    "hand head helmet vest glove boot chair table desk phone screen camera car van bus bicycle wheel "
+    "fork lift mast seat handle lid edge a an the of on in at to by with and or no not under over "
+    "near behind left right front back top bottom red green blue yellow orange purple brown black "
+    "white grey gray pink dark light bright pale silver wood wooden metal plastic steel paper "
+    "cardboard glass rubber small large big little tall short long wide narrow round square open "
+    "closed full empty stacked single object thing item goods product stock load warehouse storage "
+    "industrial safety traffic hand one two three"
 )
 WORDS = tuple(_WORDS.split())
 
