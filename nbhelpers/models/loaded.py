@@ -75,10 +75,5 @@ def taken_reason(loaded: Loaded, allowed_bytes: int) -> str:
     number = str(loaded.dtype).removeprefix("torch.")
     return (
         f"{_WHERE[loaded.source.where]}; {loaded.device} in {number}{packed}; a step is predicted to take "
-        f"{size_text(needed_bytes(loaded.plan))} of {size_text(allowed_bytes)}"
+        f"{size_text(loaded.plan.needed)} of {size_text(allowed_bytes)}"
     )
-
-
-def needed_bytes(plan: "MemoryPlan") -> int:
-    """What a step takes in all: the allocator's peak and the context beside it."""
-    return plan.peak + plan.context

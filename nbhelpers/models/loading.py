@@ -11,7 +11,7 @@ from nbhelpers.memory import budget as memory_budget
 from nbhelpers.memory.shapes import Shapes
 from nbhelpers.models.download import fetch_config, fetch_weights
 from nbhelpers.models.hub import Source, locate
-from nbhelpers.models.loaded import Loaded, needed_bytes, taken_reason
+from nbhelpers.models.loaded import Loaded, taken_reason
 from nbhelpers.models.loaders import How, load_model, load_processor, read_config
 from nbhelpers.models.prepare import Task, check_finite, one_device, prepare
 from nbhelpers.models.quantize import check_quantizable, check_quantize
@@ -213,12 +213,12 @@ def _fits(family: "Family", config: Any, how: How, request: _Request) -> "Memory
     except BadInput as error:
         reason = str(error)
     else:
-        over = needed_bytes(plan) - request.budget.bytes
+        over = plan.needed - request.budget.bytes
         if over <= 0:
             return plan
         raise Refused(
             "too_large",
-            f"too large by {over / GIB:.1f} GiB: a step takes {size_text(needed_bytes(plan))}, allowed are "
+            f"too large by {over / GIB:.1f} GiB: a step takes {size_text(plan.needed)}, allowed are "
             f"{size_text(request.budget.bytes)} ({request.budget.reason})",
         )
     raise Refused("unsupported", reason)

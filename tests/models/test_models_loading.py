@@ -200,8 +200,7 @@ def test_a_disk_too_small_is_too_large(folders, tmp_path, monkeypatch):
 
 
 def test_too_large_says_by_how_much_and_the_next_rung_is_taken(folders):
-    need = load(str(folders["sam"]), shapes=SMALL).plan
-    budget = need.peak + need.context
+    budget = load(str(folders["sam"]), shapes=SMALL).plan.needed
     loaded = load([str(folders["gemma3"]), str(folders["sam"])], shapes=SMALL, budget=budget)
     first, second = loaded.rungs
     assert first.kind == "too_large" and "too large by" in first.reason and "it was asked for" in first.reason
@@ -247,12 +246,12 @@ def test_arguments_no_candidate_could_meet_are_errors(folders):
 def test_memory_that_runs_out_half_way_leaves_nothing_behind(folders, tmp_path, monkeypatch, error):
     from transformers import core_model_loading
 
-    large = tiny_models.qwen2(tmp_path / "large", hidden=512, layers=12)  # 110 MB
+    large = tiny_models.qwen2(tmp_path / "large", hidden=384, layers=8)  # 40 MB
     load(str(folders["qwen2"]), shapes=SMALL)  # what the first use of libraries takes is no leak
-    put, ghosts, ballast = core_model_loading.set_param_for_module, [], 60
+    put, ghosts, ballast = core_model_loading.set_param_for_module, [], 50
 
     def put_until_full(model, *args, **options):
-        if len(list(model.parameters())) > 100 and not ghosts:
+        if len(list(model.parameters())) > 60 and not ghosts:
             ghosts.append(weakref.ref(model))
         if (
             ghosts
@@ -268,7 +267,7 @@ def test_memory_that_runs_out_half_way_leaves_nothing_behind(folders, tmp_path, 
     loaded = load([str(large), str(folders["qwen2"])], shapes=SMALL)
     assert [rung.kind for rung in loaded.rungs] == ["out_of_memory", "loaded"]
     assert ghosts and ghosts[0]() is None
-    assert psutil.Process().memory_info().rss - before < 30 << 20
+    assert psutil.Process().memory_info().rss - before < 15 << 20
 
 
 def test_other_errors_are_not_swallowed(folders, monkeypatch):
