@@ -1,12 +1,12 @@
 """Putting a snapshot back: `nbhelpers.models.Snapshot.restore` beside a plain copy of the same bytes.
 
-    python benchmarks/restore_snapshot.py [--gib 1.5] [--repeats 9] [--threads 1] [--seed 0] [--json]
+    python benchmarks/restore_snapshot.py [--gib 1.5] [--repeats 9] [--seed 0] [--json]
 
 A causal language model of the Qwen2 class with random bfloat16 weights and tied embeddings is made, of about
-that size. Per repeat, one after the other: the weights are spoilt, restored (ours), spoilt, copied back with one
-`memmove` per tensor (plain), so that both write the same pages, all touched before. The order changes with
-every repeat. Printed: seconds and GiB/s of each, the median of the ratios with its range, and whether every
-byte came back both times.
+that size. Per repeat, one after the other: the weights are spoilt, restored (ours), spoilt, copied back with
+one `memmove` per tensor (plain), so that both write the same pages, all touched before. The order changes
+with every repeat. Printed: seconds and GiB/s of each, the median of the ratios with its range, and whether
+every byte came back both times.
 """
 
 import argparse
@@ -99,19 +99,15 @@ def main() -> None:
     )
     parser.add_argument("--gib", type=float, default=1.5)
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=1, help="of torch; a plain copy always has one")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     found = measure(draw(options.gib, options.seed), options.repeats)
     if options.json:
         print(json.dumps(found))
         return
     size = found["bytes"] / 2**30
-    print(
-        f"{size:.2f} GiB in {found['tensors']} tensors, {options.repeats} repeats, {options.threads} thread(s)"
-    )
+    print(f"{size:.2f} GiB in {found['tensors']} tensors, {options.repeats} repeats")
     for name in ("ours", "plain"):
         taken, back = (
             found[f"{name}_s"],

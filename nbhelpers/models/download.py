@@ -39,8 +39,7 @@ def fetch_config(source: Source) -> Source:
 def _ask_once(source: Source) -> None:
     """One bounded question: the library tries for half a minute when the hub answers 503 or is silent."""
     from huggingface_hub import get_session, hf_hub_url
-    from huggingface_hub.utils import build_hf_headers
-    from huggingface_hub.utils._http import hf_raise_for_status
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
     url = hf_hub_url(source.repo, "config.json", revision=source.revision)
     hf_raise_for_status(get_session().head(url, headers=build_hf_headers(), timeout=_PATIENCE_S))
@@ -55,7 +54,7 @@ def fetch_weights(source: Source) -> Source:
         Refused: as `fetch_config`, or `too_large` for the disk.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils._paths import filter_repo_objects
+    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
     def snapshot(**more: Any) -> Any:
         with quiet_when_headless():
