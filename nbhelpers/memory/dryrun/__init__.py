@@ -1,0 +1,1 @@
+"""One step of a full-size model from its configuration alone: how much memory it takes, and what takes it."""
