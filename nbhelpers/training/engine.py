@@ -8,6 +8,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import (
+    DistributedType,
     GradientAccumulationPlugin,
     broadcast_object_list,
     gather_object,
@@ -51,6 +52,7 @@ class Engine:
     def __init__(self, model: nn.Module, precision: Precision) -> None:
         self.device = next(model.parameters()).device
         self._accelerator = _accelerator(precision, self.device)
+        _refuse_sharding(self._accelerator)
         self.processes, self.rank = self._accelerator.num_processes, self._accelerator.process_index
         if precision == "fp16":
             _refuse_half_trainables(model)
@@ -132,6 +134,16 @@ def _accelerator(precision: Precision, device: torch.device) -> Accelerator:
         # Accelerate leaves fp16 on a CPU out without a word; torch has both parts of it.
         accelerator.native_amp, accelerator.scaler = True, torch.amp.GradScaler("cpu")
     return accelerator
+
+
+def _refuse_sharding(accelerator: Accelerator) -> None:
+    """Checkpoints here hold whole parameters, which no process has where they are dealt out."""
+    kind = accelerator.distributed_type
+    if kind in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise BadInput(
+            f"fit: accelerate was launched with {kind.value}, which deals parameters out over processes; "
+            f"launch it with plain data parallelism (--multi_gpu) or one process"
+        )
 
 
 def _refuse_half_trainables(model: nn.Module) -> None:

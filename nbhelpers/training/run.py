@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from nbhelpers.training.checkpoints import (
 )
 from nbhelpers.training.deadline import Deadline
 from nbhelpers.training.engine import Engine
-from nbhelpers.training.generators import generators_kept, give_generators, take_generators
+from nbhelpers.training.generators import generators_kept, take_generators
 from nbhelpers.training.journal import Journal
 from nbhelpers.training.modes import train_mode
-from nbhelpers.training.resume import plain_settings, refuse_other_settings, refuse_others
-from nbhelpers.training.schedules import follow
+from nbhelpers.training.record import give_record, make_record
+from nbhelpers.training.resume import refuse_other_settings, refuse_others
 from nbhelpers.training.settings import FitSettings
 from nbhelpers.training.state import State, count_overflow, judge, monitored
 from nbhelpers.training.step import Loss, Outcome, take_step
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 Validate = Callable[[Any], Mapping[str, float] | float]
 # A slow disk must not eat the time: at most about a tenth of it is spent writing checkpoints.
 WRITE_SHARE = 0.1
+_OTHER_THREADS = "%s: began with %d threads, goes on with %d: the last bits may differ"
 
 
 @dataclass
@@ -172,49 +173,22 @@ class Run:
         self.state.seconds = self._deadline.seconds
         if self.journal is not None:
             self.state.records_bytes = self.journal.flush()
-            save_whole(self._path, self._record(generators))
+            record = make_record(self.state, self.task.model, self.engine, self.task.settings, generators)
+            save_whole(self._path, {**record, "base": self._base})
             for path in self.task.folder.glob("best-*.pt"):
                 if path != self.best_file(self.state.best_step or 0):
                     path.unlink()
         self._written_at = time.monotonic()
         self._write_s = self._written_at - began
 
-    def _record(self, generators: list[dict[str, Any]]) -> dict[str, Any]:
-        scaler = self.engine.scaler
-        return {
-            "format": FORMAT,
-            "settings": plain_settings(self.task.settings),
-            "base": self._base,
-            "state": asdict(self.state),
-            "model": trained_state(self.task.model),
-            "optimizer": self.engine.optimizer.state_dict(),
-            "scheduler": self.engine.scheduler.state_dict(),
-            "scaler": None if scaler is None else scaler.state_dict(),
-            "generators": generators,
-            "threads": torch.get_num_threads(),
-        }
-
     def _resume(self) -> None:
-        if not self._path.exists():
-            return
-        kept = load_whole(self._path)
-        refuse_other_settings(kept["settings"], self.task.settings, self.task.folder)
-        refuse_others(kept["base"], self._base, self.task.folder)
-        give_state(self.task.model, kept["model"])
-        self.engine.optimizer.load_state_dict(kept["optimizer"])
-        self.engine.scheduler.load_state_dict(kept["scheduler"])
-        follow(self.engine.scheduler, self.task.settings)
-        if self.engine.scaler is not None:
-            self.engine.scaler.load_state_dict(kept["scaler"])
-        give_generators(kept["generators"][self.engine.rank])
-        self.state = State(**kept["state"])
-        if kept["threads"] != torch.get_num_threads():
-            log.warning(
-                "%s: began with %d threads, goes on with %d: the last bits may differ",
-                self.task.folder,
-                kept["threads"],
-                torch.get_num_threads(),
-            )
+        if self._path.exists():
+            kept = load_whole(self._path)
+            refuse_other_settings(kept["settings"], self.task.settings, self.task.folder)
+            refuse_others(kept["base"], self._base, self.task.folder)
+            self.state = give_record(kept, self.task.model, self.engine, self.task.settings)
+            if kept["threads"] != torch.get_num_threads():
+                log.warning(_OTHER_THREADS, self.task.folder, kept["threads"], torch.get_num_threads())
 
     def take_best(self) -> None:
         """Give the model the weights of its best validation, if there was one."""

@@ -81,6 +81,8 @@ def _write(recipe: Recipe, folder: Path, report: TwinReport) -> None:
 def _publish(made: Path, folder: Path) -> None:
     """Copy beside `folder`, then swap: whoever loads meanwhile finds the old twin or the new one."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{folder.name}-*"):  # by a kill in the middle of this
+        shutil.rmtree(left)
     mark = secrets.token_hex(4)
     new, old = (folder.parent / f".{folder.name}-{mark}-{what}" for what in ("new", "old"))
     shutil.copytree(made, new)

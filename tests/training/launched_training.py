@@ -26,16 +26,15 @@ def train(folder, accumulate):
         steps=10, learning_rate=0.05, accumulate=accumulate, validate_every=5, monitor_mode="min"
     )
     result = fit(model, batch, loss, settings, folder, validate=lambda m: loss(m, batch(99))["loss"])
-    print(result.stopped, result.steps, result.resumed_from)
-    return model.state_dict()
+    return model.state_dict(), (result.stopped, result.steps, result.resumed_from)
 
 
 def main(folder, accumulate):
-    train(folder, accumulate)
-    taken = train(folder, accumulate)  # the second call finds the training done
+    _, first = train(folder, accumulate)
+    taken, second = train(folder, accumulate)  # finds the training done
     together = torch.distributed.is_initialized()
     rank = torch.distributed.get_rank() if together else 0
-    torch.save(taken, folder / f"rank-{rank}.pt")
+    torch.save({"model": taken, "calls": [first, second]}, folder / f"rank-{rank}.pt")
     if together:
         torch.distributed.destroy_process_group()
 

@@ -47,6 +47,7 @@ def use(monkeypatch, **changes):
 
 def test_a_twin_is_trained_measured_and_put_in_its_place(places):
     assert trained_twin("toy") is None
+    (places / "checkpoints" / ".toy-1234-new").mkdir(parents=True)  # left by a kill
     report = train_twin("tiny/toy", seed=3)
     folder = places / "checkpoints" / "toy"
     assert report.ok and report.evaluation.metrics["next"].n == 50
