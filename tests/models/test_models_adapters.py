@@ -6,6 +6,7 @@ import shutil
 import pytest
 import tiny_models
 import torch
+from family_configs import small_model
 
 from nbhelpers import __version__
 from nbhelpers.errors import BadInput
@@ -181,3 +182,27 @@ def test_a_model_without_an_adapter_has_none_to_save(base, tmp_path):
     with pytest.raises(BadInput, match="add_lora"):
         save_adapter(load(str(base), shapes=SMALL).model, tmp_path / "a", base="x", revision="y", roles=[])
     assert not (tmp_path / "a").exists()
+
+
+def first_output(model, inputs):
+    """The largest floating-point output of one forward, which both models are compared by."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        found = model.eval()(**inputs).to_tuple()
+    return max((x for x in found if torch.is_tensor(x) and x.is_floating_point()), key=torch.numel)
+
+
+@pytest.mark.parametrize("model_type", ["grounding-dino", "sam", "qwen2_5_vl"])
+def test_every_kind_of_model_goes_to_disk_and_back(model_type, tmp_path):
+    model, family = small_model(model_type)
+    inputs = family.example_inputs(model.config, Shapes(images=1, text_tokens=16))
+    wrapped = add_lora(model, family, r=4, dropout=0.0).model
+    for name, parameter in wrapped.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(parameter, std=0.05)
+    save_adapter(wrapped, tmp_path / "adapter", base=model_type, revision="r1", roles=family.lora_roles)
+    wanted = first_output(wrapped, inputs)
+    fresh = small_model(model_type)[0]
+    again = load_adapter(fresh, tmp_path / "adapter", base=model_type, revision="r1")
+    torch.testing.assert_close(first_output(again, inputs), wanted, atol=1e-5, rtol=0)
+    torch.testing.assert_close(first_output(merge_adapter(again), inputs), wanted, atol=1e-4, rtol=1e-4)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+from family_configs import small_model
 from torch import nn
 
 from nbhelpers.errors import BadInput, CheckFailed
@@ -151,6 +152,40 @@ def test_autograd_notices_a_restore():
     kept.restore()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+def test_roles_choose_what_is_kept():
+    from nbhelpers.models import roles_of
+
+    model, family = small_model("gemma3")
+    by_role = roles_of(model, family)
+    text = {name for role, names in by_role.items() if role.startswith("text.") for name in names}
+    assert set(Snapshot(model, "text.attention").names) == set(by_role["text.attention"])
+    assert set(Snapshot(model, "text").names) == text
+    with pytest.raises(BadInput, match=r"text\.attention"):
+        Snapshot(model, "text.wings")
+
+
+def test_packed_weights_come_back_with_their_scales():
+    from bitsandbytes.nn import Linear4bit
+
+    layer = Linear4bit(
+        64, 64, bias=False, compress_statistics=True, quant_type="nf4", compute_dtype=torch.float32
+    )
+    model = nn.Sequential(layer)
+    model.load_state_dict({"0.weight": torch.randn(64, 64)})
+    model.to("cpu")
+    inputs = torch.randn(2, 64)
+    with torch.no_grad():
+        wanted = model(inputs)
+        kept = Snapshot(model)
+        assert {"0.weight", "0.weight.quant_state.absmax"} <= set(kept.names)
+        layer.weight.data.bitwise_not_()
+        layer.weight.quant_state.absmax.zero_()
+        layer.weight.quant_state.state2.absmax.zero_()
+        assert not torch.equal(model(inputs), wanted)
+        kept.restore()
+        assert torch.equal(model(inputs), wanted)
 
 
 def copy_seconds(pairs):
