@@ -168,7 +168,8 @@ def test_only_the_best_of_three_masks_is_taught(scenes):
 def test_a_few_steps_lower_the_loss_and_a_second_call_changes_nothing(scenes, tmp_path, monkeypatch):
     monkeypatch.setattr("nbhelpers.twins.sam.scenes.draw_stack", lambda folder, count, seed: scenes)
     monkeypatch.setattr(batches, "IMAGES", 2)
-    model, make = recipe.prepare(0, 6, tmp_path)
+    model, stack = recipe.prepare(0, 6, tmp_path)
+    make = batches.BatchMaker(stack, 0)
     batch = next(make(step) for step in range(50) if make(step).points is None)
     with torch.no_grad():
         before = float(sam_loss(model, batch)["masks"])

@@ -31,17 +31,26 @@ def prompt_ids(tokenizer: "Qwen2Tokenizer", words: str) -> list[int]:
 
 
 class BatchMaker:
-    """Makes the batch of step k from documents drawn once."""
+    """Makes the batch of step k from documents drawn once.
 
-    def __init__(self, tokenizer: "Qwen2Tokenizer", seed: int, documents: int = DOCUMENTS) -> None:
-        rng = np.random.default_rng([seed, 1])
-        self.seed, self.pad = seed, int(tokenizer.pad_token_id)
+    Args:
+        tokenizer: with a chat template.
+        seed: of documents and batches.
+        documents: how many to draw.
+        part: of the training; each part has documents of its own.
+    """
+
+    def __init__(
+        self, tokenizer: "Qwen2Tokenizer", seed: int, documents: int = DOCUMENTS, part: int = 0
+    ) -> None:
+        rng = np.random.default_rng([seed, 1 + 2 * part])
+        self.seed, self.part, self.pad = seed, part, int(tokenizer.pad_token_id)
         self.documents = [_draw_document(tokenizer, rng) for _ in range(documents)]
         self.documents.sort(key=lambda document: len(document[0]))
 
     def __call__(self, step: int) -> "dict[str, Tensor]":
         """`input_ids`, `attention_mask`, `labels` (16, tokens) int64; labels are -100 before the answer."""
-        rng = np.random.default_rng([self.seed, 2, step])
+        rng = np.random.default_rng([self.seed, 2 + 2 * self.part, step])
         window = min(_WINDOW * BATCH, len(self.documents))
         first = int(rng.integers(len(self.documents) - window + 1))
         rows = first + rng.permutation(window)[:BATCH]

@@ -1,5 +1,6 @@
 """The recipe of the twin `tiny/qwen2.5-coder`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +12,26 @@ if TYPE_CHECKING:
     from nbhelpers.training import FitSettings
 
 NAME = "qwen2.5-coder"
-STEPS = 600
+# Two stretches, the learning rate falling to nothing in each (Loshchilov & Hutter 2017, warm restarts).
+STEPS = (600, 900)
 LEARNING_RATE = 3e-3
 
 
 def train(
-    folder: Path, seed: int, *, steps: int = STEPS, documents: int | None = None, work: Path | None = None
+    folder: Path,
+    seed: int,
+    *,
+    steps: Sequence[int] = STEPS,
+    documents: int | None = None,
+    work: Path | None = None,
 ) -> None:
     """Train and leave the files of `save_pretrained` in `folder`; after a kill a second call goes on.
 
     Args:
         folder: made if missing.
         seed: of weights, requests and their order.
-        steps: optimiser steps.
-        documents: requests with programs drawn for training; `batches.DOCUMENTS` by default.
+        steps: optimiser steps of each stretch.
+        documents: requests with programs drawn for each stretch; `batches.DOCUMENTS` by default.
         work: where checkpoints are kept; below `runs/twins` by default.
     """
     from nbhelpers.training import fit
@@ -34,10 +41,12 @@ def train(
 
     tokenizer = build_tokenizer()
     model = build_model(tokenizer, seed)
-    make = BatchMaker(tokenizer, seed, documents or DOCUMENTS)
-    work = (work or work_folder(NAME, seed)) / "fit"
+    work, documents = work or work_folder(NAME, seed), documents or DOCUMENTS
     with one_thread():
-        fit(model, make, answer_loss, _settings(seed, steps), work, data={"documents": len(make.documents)})
+        for part, count in enumerate(steps):
+            make = BatchMaker(tokenizer, seed, documents, part)
+            place, data = work / f"stretch-{part + 1}", {"documents": documents}
+            fit(model, make, answer_loss, _settings(seed, count), place, data=data)
     model.eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

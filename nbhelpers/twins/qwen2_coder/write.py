@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from transformers import Qwen2Tokenizer
 
 
-def write(model: Any, tokenizer: "Qwen2Tokenizer", requests: Sequence[str], batch: int = 40) -> list[str]:
+def write(
+    model: Any,
+    tokenizer: "Qwen2Tokenizer",
+    requests: Sequence[str],
+    batch: int = 40,
+    new_tokens: int | None = None,
+) -> list[str]:
     """The program a model writes for each request, greedily, through the stock `generate`.
 
     Args:
@@ -18,6 +24,7 @@ def write(model: Any, tokenizer: "Qwen2Tokenizer", requests: Sequence[str], batc
         tokenizer: with a chat template.
         requests: in words.
         batch: requests at a time.
+        new_tokens: written at most; by default as many as the context holds.
 
     Returns:
         Source text without special tokens; cut off where the context was full.
@@ -33,8 +40,9 @@ def write(model: Any, tokenizer: "Qwen2Tokenizer", requests: Sequence[str], batc
             {"input_ids": [asked[row] for row in rows]}, padding_side="left", return_tensors="pt"
         )
         given = inputs["input_ids"].shape[1]
+        most = new_tokens or CONTEXT - given
         with torch.inference_mode():
-            output = model.generate(**inputs, max_new_tokens=CONTEXT - given, do_sample=False)
+            output = model.generate(**inputs, max_new_tokens=most, do_sample=False)
         sources = tokenizer.batch_decode(output[:, given:], skip_special_tokens=True)
         for row, source in zip(rows, sources, strict=True):
             written[row] = source

@@ -37,26 +37,41 @@ class Batch(NamedTuple):
 
 
 class BatchMaker:
-    """Makes the batch of step k from scenes in memory."""
+    """Makes the batch of step k from scenes in memory.
 
-    def __init__(self, scenes: SceneStack, seed: int) -> None:
+    Args:
+        scenes: drawn scenes; those without an object in sight are passed over.
+        seed: of what is drawn for each step.
+        exact_share: share of the boxes that are left tight; the others are jittered.
+        first: added to the step, so that a second stage does not see the batches of the first again.
+    """
+
+    def __init__(self, scenes: SceneStack, seed: int, exact_share: float = 0.0, first: int = 0) -> None:
         self.scenes, self.seed = scenes, seed
+        self.exact_share, self.first = exact_share, first
         areas = [np.bincount(one.ravel())[1:] for one in scenes.ids]
         self.rows = np.flatnonzero([np.any(area >= MIN_AREA) for area in areas])
 
     def __call__(self, step: int) -> Batch:
-        """The batch of one step; it depends on the scenes, the seed and the step alone."""
+        """The batch of one step; it depends on scenes, seed, shares and step alone."""
         import torch
 
-        rng = np.random.default_rng([self.seed, step])
+        rng = np.random.default_rng([self.seed, self.first + step])
         rows = self.rows[rng.integers(len(self.rows), size=IMAGES)]
         images, ids, classes = self._flipped(rng, rows)
         masks = np.stack([_pick_masks(rng, one) for one in ids])
         by_point = rng.random() < POINT_SHARE
-        boxes = None if by_point else torch.from_numpy(jittered_boxes(rng, boxes_of(masks)))
+        boxes = None if by_point else torch.from_numpy(self._boxes(rng, masks))
         points = torch.from_numpy(points_in(rng, masks)) if by_point else None
         pixels = torch.from_numpy(normalised(photographed(rng, images)))
         return Batch(pixels, boxes, points, torch.from_numpy(masks).float(), torch.from_numpy(classes).long())
+
+    def _boxes(self, rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:
+        tight = boxes_of(masks)
+        moved = jittered_boxes(rng, tight)
+        if not self.exact_share:
+            return moved
+        return np.where(rng.random((*tight.shape[:-1], 1)) < self.exact_share, tight, moved)
 
     def _flipped(
         self, rng: np.random.Generator, rows: np.ndarray
