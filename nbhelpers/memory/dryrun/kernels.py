@@ -2,7 +2,8 @@
 
 `scaled_dot_product_attention` keeps the whole score matrix in its `math` kernel and none of it in the flash
 and memory-efficient ones. Which of them runs is decided by torch from device, dtype, mask, dropout and head
-size. For the CPU torch itself is asked, with small tensors of the same kind. For CUDA the rules are repeated here.
+size. For the CPU torch itself is asked, with small tensors of the same kind. For CUDA the rules are repeated
+here.
 
 Source: aten/src/ATen/native/transformers/cuda/sdp_utils.cpp of PyTorch 2.14 (use_flash_attention,
 use_mem_efficient_attention): flash wants compute capability 8.0, 16-bit numbers, no mask and heads of at most
