@@ -54,21 +54,22 @@ class BatchMaker:
         window = min(_WINDOW * BATCH, len(self.documents))
         first = int(rng.integers(len(self.documents) - window + 1))
         rows = first + rng.permutation(window)[:BATCH]
-        return self.padded([self.documents[row] for row in rows])
+        return pad_batch([self.documents[row] for row in rows], self.pad)
 
-    def padded(self, documents: list[tuple[list[int], int]]) -> "dict[str, Tensor]":
-        """Documents of token ids as one batch, padded on the right."""
-        import torch
 
-        length = max(len(ids) for ids, _ in documents)
-        input_ids = np.full((len(documents), length), self.pad, np.int64)
-        labels = np.full((len(documents), length), _IGNORED, np.int64)
-        for row, (ids, given) in enumerate(documents):
-            input_ids[row, : len(ids)] = ids
-            labels[row, given : len(ids)] = ids[given:]
-        mask = np.arange(length) < np.array([len(ids) for ids, _ in documents])[:, None]
-        arrays = {"input_ids": input_ids, "attention_mask": mask.astype(np.int64), "labels": labels}
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+def pad_batch(documents: list[tuple[list[int], int]], pad: int) -> "dict[str, Tensor]":
+    """Documents (token ids, how many of them are given) as one batch, padded on the right with `pad`."""
+    import torch
+
+    length = max(len(ids) for ids, _ in documents)
+    input_ids = np.full((len(documents), length), pad, np.int64)
+    labels = np.full((len(documents), length), _IGNORED, np.int64)
+    for row, (ids, given) in enumerate(documents):
+        input_ids[row, : len(ids)] = ids
+        labels[row, given : len(ids)] = ids[given:]
+    mask = np.arange(length) < np.array([len(ids) for ids, _ in documents])[:, None]
+    arrays = {"input_ids": input_ids, "attention_mask": mask.astype(np.int64), "labels": labels}
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _draw_document(tokenizer: "Qwen2Tokenizer", rng: np.random.Generator) -> tuple[list[int], int]:

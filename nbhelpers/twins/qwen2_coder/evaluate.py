@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nbhelpers.artifacts import Check, Metric
-from nbhelpers.twins.qwen2_coder.batches import BatchMaker, encode
+from nbhelpers.twins.qwen2_coder.batches import encode, pad_batch
 from nbhelpers.twins.qwen2_coder.programs import ALLOWED_IMPORTS, write_program
 from nbhelpers.twins.qwen2_coder.requests import Request, draw_request, phrase
 from nbhelpers.twins.qwen2_coder.routes import compiles, fields_of, imported, parse, routes_of
@@ -99,7 +99,7 @@ def share(right: Sequence[bool]) -> Metric:
     from scipy.stats import binomtest
 
     interval = binomtest(int(np.sum(right)), len(right)).proportion_ci(method="wilson")
-    return Metric(float(np.mean(right)), len(right), "programs", float(interval.low), float(interval.high))
+    return Metric(float(np.mean(right)), len(right), low=float(interval.low), high=float(interval.high))
 
 
 def shares(written: Sequence[Written]) -> dict[str, Metric]:
@@ -113,17 +113,16 @@ def perplexity(model: Any, tokenizer: Any, asked: Sequence[tuple[Request, str]],
     import torch
 
     total, tokens = 0.0, 0
-    maker = BatchMaker(tokenizer, seed=0, documents=0)
     documents = sorted(
         (encode(tokenizer, words, request) for request, words in asked), key=lambda d: len(d[0])
     )
     for start in range(0, len(documents), batch):
-        inputs = maker.padded(documents[start : start + batch])
+        inputs = pad_batch(documents[start : start + batch], int(tokenizer.pad_token_id))
         count = int((inputs["labels"] >= 0).sum())
         with torch.inference_mode():
             total += float(model(**inputs).loss) * count
         tokens += count
-    return Metric(float(np.exp(total / tokens)), tokens, "tokens")
+    return Metric(float(np.exp(total / tokens)), tokens, "per token")
 
 
 def evaluate(folder: Path, seed: int, requests: int = REQUESTS) -> Evaluation:

@@ -93,10 +93,15 @@ class Request:
     options: tuple[str, ...] = ()
 
     @property
+    def prefix(self) -> str:
+        """What paths of the entity begin with: "/api" or nothing."""
+        return "/api" if "api" in self.options else ""
+
+    @property
     def routes(self) -> frozenset[tuple[str, str]]:
         """Method and path of every route the service must have, such as ("GET", "/books/{book_id}")."""
-        prefix = "/api" if "api" in self.options else ""
-        all_of_them, one = f"{prefix}/{self.entity}s", f"{prefix}/{self.entity}s/{{{self.entity}_id}}"
+        all_of_them = f"{self.prefix}/{self.entity}s"
+        one = f"{all_of_them}/{{{self.entity}_id}}"
         where = {
             "list": ("GET", all_of_them),
             "get": ("GET", one),

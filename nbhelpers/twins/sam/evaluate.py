@@ -78,12 +78,12 @@ class Scores:
         found = bootstrap(
             (sums, counts), _ratio, paired=True, method="percentile", n_resamples=2000, rng=0, vectorized=True
         ).confidence_interval
-        return Metric(float(self.iou.mean()), len(self.iou), "objects", float(found.low), float(found.high))
+        return Metric(float(self.iou.mean()), len(self.iou), low=float(found.low), high=float(found.high))
 
     def of_class(self, name: str) -> Metric:
         """Mean IoU over the objects of one class."""
         chosen = self.iou[self.label == self.names.index(name)]
-        return Metric(float(chosen.mean()) if len(chosen) else None, len(chosen), "objects")
+        return Metric(float(chosen.mean()) if len(chosen) else None, len(chosen))
 
 
 def _ratio(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> np.ndarray:
