@@ -173,6 +173,7 @@ def _cached(repo: str) -> Path:
 
 def _read(file: Path) -> Any:
     """A configuration from JSON that may hold no more than what differs from the class's defaults."""
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import CONFIG_MAPPING
 
     try:
@@ -182,4 +183,9 @@ def _read(file: Path) -> Any:
         raise BadInput(f"{file}: is not a model configuration (JSON with `model_type`): {error!r}") from error
     if model_type not in CONFIG_MAPPING:
         raise BadInput(f"{file}: model_type {model_type!r} is not one the installed transformers knows")
-    return CONFIG_MAPPING[model_type].from_dict(values)
+    try:
+        # What `from_dict` does, but for a comparison with the class's defaults that warns of SmolVLM's own.
+        return CONFIG_MAPPING[model_type](**values)
+    except (StrictDataclassError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise BadInput(f"{file}: is not a configuration of {model_type}: {reason}") from error

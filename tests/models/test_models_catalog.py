@@ -131,7 +131,17 @@ def test_a_folder_with_a_configuration(tmp_path):
     assert full_config(tmp_path).hidden_size == full_config(str(tmp_path)).hidden_size == 64
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"model_type": "no-such-type"}'])
+DAMAGED = [
+    "{",
+    "[]",
+    "{}",
+    '{"model_type": "no-such-type"}',
+    '{"model_type": "qwen2", "hidden_size": "wide"}',
+    '{"model_type": "gemma3", "text_config": 3}',
+]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_configuration_names_the_file(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(BadInput, match=r"config\.json"):

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -170,6 +172,16 @@ def test_a_meta_model_is_the_loaded_class_without_a_byte(model_type):
     shapes = {name: parameter.shape for name, parameter in real.named_parameters()}
     assert {name: parameter.shape for name, parameter in meta.named_parameters()} == shapes
     assert config.to_dict() == before
+
+
+def test_building_says_nothing_on_standard_error():
+    code = (
+        "from nbhelpers.models import family_of, full_config\n"
+        "for name in ('smolvlm-256m', 'qwen2.5-coder-0.5b', 'sam-vit-base'):\n"
+        "    config = full_config(name); family_of(config).meta_model(config)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_the_folders_sam_2_is_published_in_build_the_model_for_pictures():

@@ -1,7 +1,8 @@
 """What the package knows of one `config.model_type`, so that no code has to know a model by its name."""
 
-import warnings
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,21 @@ _TASKS: dict[str, tuple[str, ...]] = {
     "segmenter": ("image",),
     "video": ("video", "image"),
 }
+
+
+@contextmanager
+def _configurations_unquestioned() -> Iterator[None]:
+    """Building a model compares its configuration with the class's defaults; those of SmolVLM draw a warning.
+
+    What transformers has to say of the configuration itself, it said when that was read.
+    """
+    logger = logging.getLogger("transformers.configuration_utils")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @dataclass(frozen=True)
@@ -124,8 +140,7 @@ class Family:
 
         config = deepcopy(config)
         config._attn_implementation = attention or self.attention
-        with warnings.catch_warnings(), torch.device("meta"), no_init_weights():
-            warnings.filterwarnings("ignore", message=".*meta device.*no-op.*")
+        with _configurations_unquestioned(), torch.device("meta"), no_init_weights():
             model = self.model_class(config)._from_config(config, dtype=getattr(torch, dtype))
         model.tie_weights()  # skipped together with the initialisation
         return model.to("meta").eval()  # parameters made by `torch.Tensor(...)` ignore the device in force
