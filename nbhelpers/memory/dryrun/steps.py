@@ -37,8 +37,7 @@ def prepare(model: "nn.Module", task: str, gradient_checkpointing: bool) -> tupl
         model.requires_grad_(True)
     elif not trains:
         model.requires_grad_(False)
-    # Checkpointing works in training mode only; an attack has no other use for that mode.
-    model.train(trains or (task == "attack" and gradient_checkpointing))
+    model.train(trains)
     if task == "infer" or not gradient_checkpointing:
         return ()
     if not getattr(model, "supports_gradient_checkpointing", False):
@@ -48,7 +47,18 @@ def prepare(model: "nn.Module", task: str, gradient_checkpointing: bool) -> tupl
     # this way of checkpointing does without.
     for hook in getattr(model, "_require_grads_hooks", ()):
         hook.remove()
+    if task == "attack":
+        _checkpoint_while_evaluating(model)
     return ()
+
+
+def _checkpoint_while_evaluating(model: "nn.Module") -> None:
+    """Layers checkpoint only while they train: an attack switches them alone over, so dropout stays off."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.training = True
 
 
 def run_step(
