@@ -15,7 +15,7 @@ FRAMES = 8
 # Seconds between frames. Two frames make one grid step, and Qwen2.5-VL keeps only whole seconds of a step:
 # 0.5 s is the finest spacing it can express.
 SPACINGS_S = (0.5, 1.0)
-_LEAD = 1.2  # the operation asked for lasts so many times longer within the clip than any other
+_MARGIN = 0.25  # frame spacings between the middle of a clip and the nearest change of operation
 _TRIES = 200
 _VIDEO_S = 14.0
 
@@ -29,7 +29,7 @@ class OperationClip:
         offset_s: where in the video the clip starts.
         spacing_s: between frames; frame i is at `i * spacing_s`.
         frames: number of frames; the clip lasts `frames * spacing_s`.
-        operation: the one that takes up most of the clip.
+        operation: the one under way in the middle of the clip.
         start_s, end_s: of its part within the clip.
         next_operation: what follows it in the video.
         next_visible: a frame of the clip shows what follows; otherwise it can only be expected.
@@ -90,10 +90,9 @@ def draw_clip(
 def cut_clip(
     timeline: Timeline, offset_s: float, spacing_s: float, frames: int = FRAMES
 ) -> OperationClip | None:
-    """The clip that starts at `offset_s`, or None where no operation clearly takes up most of it.
+    """The clip that starts at `offset_s`, or None where operations change too close to its middle.
 
-    Also None where the operation is the video's last, because what follows is not known, and where it is
-    seen for less than two frames.
+    Also None where the operation is the video's last, because what follows is not known.
 
     Raises:
         BadInput: the clip would leave the video.
@@ -101,12 +100,14 @@ def cut_clip(
     end_s = offset_s + frames * spacing_s
     if offset_s < 0 or end_s > timeline.duration_s + 1e-6:
         raise BadInput(f"clip from {offset_s} to {end_s} s: the video lasts {timeline.duration_s} s")
-    shares = [min(one.end_s, end_s) - max(one.start_s, offset_s) for one in timeline.segments]
-    *_, second, first = sorted([0.0, *shares])
-    place = int(np.argmax(shares))
-    if first < max(_LEAD * second, 2 * spacing_s) or place == len(timeline.segments) - 1:
+    middle = offset_s + frames * spacing_s / 2
+    place = timeline.position(middle)
+    asked = timeline.segments[place]
+    if min(middle - asked.start_s, asked.end_s - middle) < _MARGIN * spacing_s:
         return None
-    asked, follows = timeline.segments[place], timeline.segments[place + 1]
+    if place == len(timeline.segments) - 1:
+        return None
+    follows = timeline.segments[place + 1]
     start, end = max(asked.start_s - offset_s, 0.0), min(asked.end_s, end_s) - offset_s
     visible = any(follows.start_s <= offset_s + k * spacing_s < follows.end_s for k in range(frames))
     names = asked.operation, round(start, 2), round(end, 2), follows.operation

@@ -34,7 +34,7 @@ def ask(times_s: Sequence[float], duration_s: float) -> str:
             )
     told = " ".join(f"{time:.1f}" for time in times_s)
     return (
-        f"Frames at {told} s of {duration_s:.1f} s. Which operation takes up most of the clip, "
+        f"Frames at {told} s of {duration_s:.1f} s. Which operation is under way in the middle, "
         "from when to when, and what comes next? JSON."
     )
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "qwen2.5-vl"
-STEPS = 1300
+STEPS = 1500
 OPERATIONS = 8  # of the base world
 POOL = 12_000  # clips; 2 GB of pixels when all are drawn
 LEARNING_RATE = 1.5e-3
@@ -81,8 +81,8 @@ RECIPE = Recipe(
     train=train,
     evaluate=evaluate,
     can=(
-        "Name which of eight packing operations takes up most of a clip of 8 frames, 0.5 or 1 s apart, with "
-        "its start and end in seconds and the next operation, as one JSON object.",
+        "Name which of eight packing operations is under way in the middle of a clip of 8 frames, 0.5 or 1 s "
+        "apart, with its start and end in seconds and the next operation, as one JSON object.",
         "Bear light from 0.45 to 1.25 times the normal, three cameras, five walls, passers-by, posts.",
     ),
     cannot=(
