@@ -8,6 +8,7 @@ from nbhelpers.plots.comparisons import agreement, ranking
 from nbhelpers.plots.detections import draw_detections
 from nbhelpers.plots.encode import encode_figure, inline, save_figure
 from nbhelpers.plots.palette import PALETTE, class_color, text_color
+from nbhelpers.plots.tables import verdict_table
 
 __all__ = [
     "PALETTE",
@@ -19,6 +20,7 @@ __all__ = [
     "bars",
     "agreement",
     "ranking",
+    "verdict_table",
     "style",
     "save_figure",
     "encode_figure",
