@@ -109,13 +109,17 @@ def lora_modules(
     found = {n: role for n in linear for role in chosen if matches(family.linears[role], n)}
     if empty := [role for role in chosen if role not in found.values()]:
         raise BadInput(f"LoRA: this {family.model_type} has no linear layers of role {', '.join(empty)}")
-    if modules is None:
-        return found
+    return found if modules is None else _narrowed(found, linear, modules)
+
+
+def _narrowed(found: dict[str, str], linear: Sequence[str], modules: Sequence[str]) -> dict[str, str]:
+    """Those of the layers found in the roles that an expression names; each expression must name one."""
     for pattern in modules:
         if not any(_named(pattern, name) for name in found):
             outside = next((name for name in linear if _named(pattern, name)), None)
             where = f"it matches {outside}, outside them" if outside else "nor any other linear layer"
-            raise BadInput(f"LoRA: {pattern!r} matches no layer of roles {', '.join(chosen)}; {where}")
+            roles = ", ".join(dict.fromkeys(found.values()))
+            raise BadInput(f"LoRA: {pattern!r} matches no layer of roles {roles}; {where}")
     return {name: role for name, role in found.items() if any(_named(pattern, name) for pattern in modules)}
 
 
