@@ -115,17 +115,10 @@ def _draw(folder: Path, count: int, seed: int, world: str) -> "CocoSet":
     return draw_scenes(folder, count, (SIDE_PX, SIDE_PX), seed, world)
 
 
-def held_out(world: str, seed: int, count: int | None = None) -> "CocoSet":
-    """Scenes no training with this seed has seen, 128 px; drawn once.
-
-    Args:
-        world: "base" or "shifted".
-        seed: of the training.
-        count: fewer than the 200 (base) or 100 (shifted) of the evaluation.
-    """
+def held_out(world: str, seed: int) -> "CocoSet":
+    """Scenes no training with this seed has seen, 128 px, drawn once: 200 "base" ones, 100 "shifted" ones."""
     folder = work_folder(f"{NAME}-held-out", seed) / world
-    scenes = _draw(folder, HELD_OUT[world], HELD_OUT_SEED + seed, world)
-    return scenes if count is None else scenes.subset(scenes.image_ids[:count])
+    return _draw(folder, HELD_OUT[world], HELD_OUT_SEED + seed, world)
 
 
 def evaluate(folder: Path, seed: int) -> Evaluation:
