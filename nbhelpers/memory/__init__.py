@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.memory.budget import Budget, budget
+from nbhelpers.memory.live import Live, live
 from nbhelpers.memory.read import MemoryNow, process_bytes, read_memory
 from nbhelpers.memory.release import release
 from nbhelpers.memory.shapes import Shapes
@@ -33,6 +34,7 @@ __all__ = [
     "Consumer",
     "Estimate",
     "Measured",
+    "Live",
     "MemoryNow",
     "MemoryPlan",
     "Shapes",
@@ -41,6 +43,7 @@ __all__ = [
     "accelerate_estimate",
     "budget",
     "dry_run",
+    "live",
     "measure_step",
     "process_bytes",
     "read_memory",

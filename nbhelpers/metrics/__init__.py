@@ -1,8 +1,9 @@
-"""Measures the rooms share: detection quality with its uncertainty, overlaps, latency. Light to import."""
+"""Measures the rooms share: detection quality and shares with their uncertainty, overlaps, latency. Light to import."""
 
 from nbhelpers.metrics.bootstrap import Interval, ap_interval
 from nbhelpers.metrics.detection import STAT_NAMES, Curve, DetectionScores, evaluate_coco
 from nbhelpers.metrics.overlaps import box_iou, mask_iou
+from nbhelpers.metrics.proportion import proportion
 from nbhelpers.metrics.results import predict_results, to_coco_results
 from nbhelpers.metrics.speed import Latency, time_calls
 
@@ -13,6 +14,7 @@ __all__ = [
     "STAT_NAMES",
     "ap_interval",
     "Interval",
+    "proportion",
     "box_iou",
     "mask_iou",
     "to_coco_results",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         save_adapter,
     )
     from nbhelpers.models.families import FAMILIES, Family, family_of
+    from nbhelpers.models.fitting import RTX3090, T4, Fit, Target, fits_table, plan
+    from nbhelpers.models.forecasting import PURPOSES, Purpose, forecast, this_machine
     from nbhelpers.models.hub import hub_unreachable
     from nbhelpers.models.loaded import Loaded
     from nbhelpers.models.loading import load
@@ -57,6 +59,16 @@ _HOME = {
     "read_adapter": "adapters",
     "save_adapter": "adapters",
     "Snapshot": "snapshot",
+    "Fit": "fitting",
+    "Target": "fitting",
+    "T4": "fitting",
+    "RTX3090": "fitting",
+    "fits_table": "fitting",
+    "plan": "fitting",
+    "PURPOSES": "forecasting",
+    "Purpose": "forecasting",
+    "forecast": "forecasting",
+    "this_machine": "forecasting",
 }
 
 __all__ = [
@@ -95,6 +107,16 @@ __all__ = [
     "read_adapter",
     "save_adapter",
     "Snapshot",
+    "Fit",
+    "Target",
+    "T4",
+    "RTX3090",
+    "fits_table",
+    "plan",
+    "PURPOSES",
+    "Purpose",
+    "forecast",
+    "this_machine",
 ]
 
 
