@@ -62,12 +62,14 @@ RECIPE = Recipe(
         "names the larger and the smaller of one or two objects anywhere in a drawn picture, colour and kind",
         "describes such a picture in a sentence, in English and in Italian, and counts its objects",
         "tells a story or a dream of a few sentences about the drawn world, in both languages",
-        "knows a few opposites, sums of two digits and number sequences, and repeats digits",
+        "understands wordings of a question that it was not trained on, and pictures of any size from 64 px",
     ),
     cannot=(
         "see anything but the six kinds and eight colours of its base world: no photographs, no other words",
         "hold a conversation, answer follow-up questions or read text in pictures",
-        "reckon beyond what it has seen, or say anything true about the world",
+        "reckon: it was shown sums, number sequences, opposites and digits to repeat, and is mostly wrong",
+        "be trusted on where a single object lies, or on the kind of the smaller of two: most wrong "
+        "descriptions are wrong there",
     ),
     notes=(
         "An answer counts as right when it equals the true one letter for letter; for `describe` that is the "
