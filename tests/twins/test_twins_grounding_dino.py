@@ -282,6 +282,7 @@ def test_light_changes_and_the_picture_stays_uint8():
 # training
 
 
+@pytest.mark.slow
 def test_twenty_steps_lower_the_loss_and_a_second_call_changes_nothing(tmp_path, monkeypatch):
     import json
 
