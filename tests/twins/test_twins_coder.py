@@ -232,7 +232,9 @@ def test_same_seed_same_batches(tokenizer):
     assert not torch.equal(first(7)["labels"], first(8)["labels"])
 
 
-def test_a_few_steps_lower_the_loss_and_the_files_load(tmp_path):
+def test_a_few_steps_lower_the_loss_and_the_files_load(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr("nbhelpers.twins.qwen2_coder.tokenizer.build_tokenizer", lambda: tokenizer)
+    monkeypatch.setattr(batches, "BATCH", 6)
     recipe.train(tmp_path / "out", 0, steps=(8, 4), documents=120, work=tmp_path)
     model, tokenizer = evaluate.load_coder(tmp_path / "out")
     assert type(model).__name__ == "Qwen2ForCausalLM"
