@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         read_adapter,
         save_adapter,
     )
+    from nbhelpers.models.comparing import Compared, compare_step, compare_steps
     from nbhelpers.models.families import FAMILIES, Family, family_of
     from nbhelpers.models.fitting import RTX3090, T4, Fit, Target, fits_table, plan
     from nbhelpers.models.forecasting import PURPOSES, Purpose, forecast, this_machine
@@ -69,6 +70,9 @@ _HOME = {
     "Purpose": "forecasting",
     "forecast": "forecasting",
     "this_machine": "forecasting",
+    "compare_steps": "comparing",
+    "compare_step": "comparing",
+    "Compared": "comparing",
 }
 
 __all__ = [
@@ -117,6 +121,9 @@ __all__ = [
     "Purpose",
     "forecast",
     "this_machine",
+    "compare_steps",
+    "compare_step",
+    "Compared",
 ]
 
 

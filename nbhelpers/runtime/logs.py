@@ -10,6 +10,15 @@ from nbhelpers.errors import BadInput
 _MARK = "_nbhelpers_handler"
 
 
+def _not_about_missing_kernels(record: logging.LogRecord) -> bool:
+    return "gemm_4bit_forward from kernels-community" not in str(record.msg)
+
+
+# On processors with avx512_bf16 bitsandbytes warns at import that an optional package is missing, whose kernels
+# would come from the hub. Nothing is wrong, and the import happens wherever peft is used: one filter for all.
+logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_not_about_missing_kernels)
+
+
 class _Console(logging.Handler):
     """Writes to the current standard error, above any progress bar that is on the screen."""
 

@@ -130,3 +130,10 @@ def test_a_users_own_handler_is_left_alone(logger):
     setup_logging()
     assert own in logger.handlers
     assert len(logger.handlers) == 2
+
+
+def test_a_missing_optional_package_of_kernels_is_no_warning(caplog):
+    theirs = logging.getLogger("bitsandbytes.backends.cpu.ops")
+    theirs.warning("Failed to load CPU gemm_4bit_forward from kernels-community: %s.", "no module")
+    theirs.warning("Another matter")
+    assert [record.getMessage() for record in caplog.records] == ["Another matter"]

@@ -1,29 +1,15 @@
 """Whole dry runs of real classes, against known sizes, each other and steps that really ran."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
 from nbhelpers.errors import BadInput, CheckFailed
 from nbhelpers.memory import Budget, MemoryPlan, Shapes, accelerate_estimate, dry_run, measure_step
 from nbhelpers.models import family_of, full_config
+from nbhelpers.models.comparing import CASES, compare_step
 from nbhelpers.models.fitting import RTX3090, T4, fits_table, plan
 
 GIB = 1 << 30
 SHORT = Shapes(text_tokens=32, new_tokens=4)
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "dry_run.py"
-
-
-def cases():
-    """The benchmark's module: its cases are measured here too."""
-    name = "benchmark_dry_run"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, BENCHMARK)
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
 
 
 def coder(task="tune", shapes=SHORT, quantize=None, **options):
@@ -117,10 +103,10 @@ def test_a_3b_vision_language_model_at_the_figures_known():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(cases().CASES))
+@pytest.mark.parametrize("name", list(CASES))
 def test_predicted_within_a_tenth_of_measured(name):
-    found = cases().run(cases().CASES[name])
-    assert abs(found["error"]) <= 0.10, found
+    found = compare_step(name)
+    assert abs(found.error) <= 0.10, found
 
 
 @pytest.mark.gpu

@@ -30,7 +30,7 @@ def prepare(model: "nn.Module", task: str, gradient_checkpointing: bool) -> tupl
         A remark for people where gradient checkpointing was asked for and cannot be had; else nothing.
     """
     trains = task in {"tune", "full"}
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     if task != "infer" and hasattr(config, "get_text_config"):
         config.get_text_config().use_cache = False  # a step with gradients generates nothing
     if task == "full":
