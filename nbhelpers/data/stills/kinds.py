@@ -67,7 +67,7 @@ def _half_circle(count: int) -> np.ndarray:
 def crate(pen: Pen) -> None:
     """A box of three faces with a frame and a diagonal slat."""
     top, side = 0.12 + 0.3 * pen.tilt, 0.26 * pen.light
-    left, right = -0.68 - min(side, 0) * -0.5, 0.68 - max(side, 0) * 0.5
+    left, right = -0.68 - min(side, 0) * 0.5, 0.68 - max(side, 0) * 0.5
     low, high = 0.72, -0.72 + top
     pen.polygon([(left, high), (right, high), (right + side, high - top), (left + side, high - top)], 150)
     near = right if side > 0 else left
