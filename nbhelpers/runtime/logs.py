@@ -14,8 +14,8 @@ def _not_about_missing_kernels(record: logging.LogRecord) -> bool:
     return "gemm_4bit_forward from kernels-community" not in str(record.msg)
 
 
-# On processors with avx512_bf16 bitsandbytes warns at import that an optional package is missing, whose kernels
-# would come from the hub. Nothing is wrong, and the import happens wherever peft is used: one filter for all.
+# On processors with avx512_bf16 bitsandbytes warns at import that an optional package is missing, whose
+# kernels would come from the hub. Nothing is wrong, and the import happens wherever peft is used.
 logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_not_about_missing_kernels)
 
 
