@@ -1,4 +1,4 @@
-"""Measures the rooms share: detection quality and shares with intervals, overlaps, latency. Light to import."""
+"""Measures the rooms share: detection quality and shares with intervals, overlaps, latency. Light import."""
 
 from nbhelpers.metrics.bootstrap import Interval, ap_interval
 from nbhelpers.metrics.detection import STAT_NAMES, Curve, DetectionScores, evaluate_coco
