@@ -83,6 +83,7 @@ RECIPE = Recipe(
         "Combine entities, fields and operations it never saw together.",
     ),
     cannot=(
+        "Copy every field: about a quarter of the programs have a wrong field name or type somewhere.",
         "Use names it does not know: an entity or a field outside its grammar becomes one it knows.",
         "Understand requests of another form, several entities, relations or a database.",
         "Write anything but these services.",
