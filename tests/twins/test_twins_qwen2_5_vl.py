@@ -18,7 +18,7 @@ from nbhelpers.data.operations import (
 from nbhelpers.errors import CheckFailed
 from nbhelpers.models import twin_folder
 from nbhelpers.twins.qwen2_5_vl import recipe
-from nbhelpers.twins.qwen2_5_vl.batches import CLIPS, BatchMaker, ClipPool
+from nbhelpers.twins.qwen2_5_vl.batches import CLIPS, BatchMaker, ClipPool, seen_answer
 from nbhelpers.twins.qwen2_5_vl.evaluate import (
     BARS,
     NEW_TOKENS,
@@ -125,7 +125,7 @@ def test_batches_are_what_the_stock_processor_gives(processor, maker, clips):
         asked = stock["input_ids"][row][stock["attention_mask"][row] > 0]
         assert torch.equal(ours["input_ids"][row][: len(asked)], asked)
         answer = ours["labels"][row][ours["labels"][row] != -100]
-        assert processor.tokenizer.decode(answer) == write_answer(answer_of(clip)) + "<|im_end|>"
+        assert processor.tokenizer.decode(answer) == write_answer(seen_answer(clip)) + "<|im_end|>"
         assert (ours["labels"][row] != -100).nonzero()[0] == len(asked)
         types = stock["mm_token_type_ids"][row][stock["attention_mask"][row] > 0]
         assert torch.equal(ours["mm_token_type_ids"][row][: len(asked)].long(), types.long())
@@ -147,6 +147,17 @@ def test_times_told_in_text_metadata_and_positions_are_the_true_ones(processor, 
         temporal = positions[0, row][inputs["mm_token_type_ids"][row] == 2]
         seconds = (temporal - temporal[0]) / model.config.vision_config.tokens_per_second
         assert sorted(set(seconds.tolist())) == pytest.approx(list(clip.times_s[::2]))
+
+
+def test_taught_times_are_as_near_to_the_true_ones_as_frames_can_tell():
+    overlaps = []
+    for clip in (draw_clip(12, index) for index in range(150)):
+        true, seen = answer_of(clip), seen_answer(clip)
+        assert (seen.operation, seen.next_operation) == (true.operation, true.next_operation)
+        assert abs(seen.start_s - true.start_s) <= clip.spacing_s
+        assert abs(seen.end_s - true.end_s) <= clip.spacing_s
+        overlaps.append(temporal_iou((seen.start_s, seen.end_s), (true.start_s, true.end_s)))
+    assert np.mean(np.array(overlaps) >= 0.5) > 0.97
 
 
 def test_a_spacing_the_family_would_truncate_is_refused(clips):

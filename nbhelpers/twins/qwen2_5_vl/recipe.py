@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "qwen2.5-vl"
-STEPS = 1500
+STEPS = 2000
 OPERATIONS = 8  # of the base world
 POOL = 12_000  # clips; 2 GB of pixels when all are drawn
 LEARNING_RATE = 1.5e-3
@@ -94,9 +94,10 @@ RECIPE = Recipe(
         "Read still images or frames with times between them: it was trained on video input alone.",
     ),
     notes=(
-        "Trained from random weights on the cross entropy of the answer and, through a head that is dropped "
-        "afterwards, on the operation of every frame. The constant segment, the "
-        "bigram table and the majority are learned from training clips; `grey_frames` and `one_frame` show "
-        "the same model frames without a picture, and the middle frame eight times."
+        "Trained from random weights on the cross entropy of the answer, with times midway between the frames "
+        "on both sides of a change, and, through a head that is dropped afterwards, on the operation of every "
+        "frame. Scores take the true times. The constant segment, the bigram table and the majority are learned "
+        "from training clips; `grey_frames` and `one_frame` show the same model frames without a picture, and "
+        "the middle frame eight times."
     ),
 )
