@@ -94,10 +94,10 @@ RECIPE = Recipe(
         "Read still images or frames with times between them: it was trained on video input alone.",
     ),
     notes=(
-        "Trained from random weights on the cross entropy of the answer, with times midway between the frames "
-        "on both sides of a change, and, through a head that is dropped afterwards, on the operation of every "
-        "frame. Scores take the true times. The constant segment, the bigram table and the majority are learned "
-        "from training clips; `grey_frames` and `one_frame` show the same model frames without a picture, and "
-        "the middle frame eight times."
+        "Trained from random weights on the cross entropy of the answer, with times midway between the "
+        "frames on both sides of a change, and, through a head that is dropped afterwards, on the operation "
+        "of every frame. Scores take the true times. The constant segment, the bigram table and the majority "
+        "are learned from training clips; `grey_frames` and `one_frame` show the same model frames without a "
+        "picture, and the middle frame eight times."
     ),
 )
