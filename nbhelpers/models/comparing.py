@@ -21,6 +21,7 @@ class Case:
         text: other changes to the text configuration.
         vision: changes to the vision configuration.
         checkpointing: compute activations again in the backward pass.
+        image_tokens: of one picture, where the family has a fixed number of them; None leaves it.
     """
 
     base: str
@@ -30,6 +31,7 @@ class Case:
     text: Mapping[str, Any] = field(default_factory=dict)
     vision: Mapping[str, Any] = field(default_factory=dict)
     checkpointing: bool = True
+    image_tokens: int | None = None
 
     def config(self) -> Any:
         """The catalogue's configuration with the changes."""
@@ -41,6 +43,8 @@ class Case:
             text.num_hidden_layers = self.layers
             if getattr(text, "layer_types", None):
                 text.layer_types = ["full_attention"] * self.layers
+        if self.image_tokens is not None:
+            config.mm_tokens_per_image = self.image_tokens
         for name, value in self.text.items():
             setattr(text, name, value)
         for name, value in self.vision.items():
@@ -62,6 +66,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
         "gemma-3, attack": Case(
             "gemma-3-4b", "attack", Shapes(text_tokens=64), 2,
             {"vocab_size": 262_208, "hidden_size": 256, "intermediate_size": 1024}, {"num_hidden_layers": 2},
+            image_tokens=64,
         ),
         "sam, attack": Case(
             "sam-vit-base", "attack", Shapes(), None, {}, {"num_hidden_layers": 1, "global_attn_indexes": []},
@@ -71,7 +76,7 @@ CASES: Mapping[str, Case] = MappingProxyType(
             "smolvlm-256m", "tune", Shapes(size=512), 4, {}, {"num_hidden_layers": 2}, checkpointing=False
         ),
         "grounding-dino, tune": Case("grounding-dino-tiny", "tune", Shapes(size=224)),
-        "tiny/sam, full, 64 images": Case("tiny/sam", "full", Shapes(batch=64)),
+        "tiny/sam, full, 128 images": Case("tiny/sam", "full", Shapes(batch=128)),
         "tiny/qwen2.5-coder, full, 64 texts": Case(
             "tiny/qwen2.5-coder", "full", Shapes(batch=64, text_tokens=256)
         ),

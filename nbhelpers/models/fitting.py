@@ -1,5 +1,6 @@
 """What fits: dry runs of models by name, kept on disk, and the table of models against machines."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -107,9 +108,7 @@ def plan(
         "device": device,
         "capability": capability or _capability(device),
     }
-    file = _place(
-        {"config": config.to_dict(), "task": task, "shapes": shapes, "quantize": quantize, **options}
-    )
+    file = _place(config, task, shapes, quantize, options)
     if use_cache and file.is_file():
         return MemoryPlan.from_dict(read_json(file))
     found = dry_run(family, config, task, shapes, quantize, **options)
@@ -125,7 +124,11 @@ def _capability(device: str) -> tuple[int, int] | None:
     return next((gpu.capability for gpu in gpus()), None) if device.startswith("cuda") else None
 
 
-def _place(question: Mapping[str, Any]) -> Path:
+def _place(config: Any, task: str, shapes: Shapes, quantize: str | None, options: Mapping[str, Any]) -> Path:
+    """Where a plan is kept: by everything its numbers rest on."""
+    question = {
+        "config": config.to_dict(), "task": task, "shapes": shapes, "quantize": quantize, **options
+    }  # fmt: skip
     versions = {library: metadata.version(library) for library in _LIBRARIES}
     key = sha256_value({**question, "versions": versions, "source": _source()})
     return where().scratch / "dry-runs" / f"{key}.json"
@@ -157,29 +160,65 @@ def fits_table(
         targets: machines.
         shapes: what goes through in a step.
     """
-    from nbhelpers.runtime import progress
-
     wanted = [
-        (name, task, precision, target)
+        (name, task, precision, target, shapes)
         for name in names
         for task in tasks
         for precision in precisions
         for target in targets
     ]
-    return [_fit(*one, shapes) for one in progress(wanted, label="dry runs", unit="step")]
+    return _on_all_cores(wanted)
+
+
+def _on_all_cores(wanted: Sequence[tuple[Any, ...]]) -> list[Fit]:
+    """Every cell; the plans that are not on disk yet are made by one process per core."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from nbhelpers.runtime import progress
+
+    workers = min(len(os.sched_getaffinity(0)), sum(not _known(*cell) for cell in wanted))
+    if workers < 2:
+        return [_fit(*cell) for cell in progress(wanted, label="dry runs", unit="step")]
+    # Not forked: torch has threads by now, and a forked copy of them can hang.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
+        found = pool.map(_fit, *zip(*wanted, strict=True))
+        return list(progress(found, total=len(wanted), label="dry runs", unit="step"))
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _fit(name: str, task: str, precision: str, target: Target, shapes: Shapes | None) -> Fit:
-    packed = precision in {"nf4", "int8"}
+    quantize, dtype = _packing(precision)
     try:
         found = plan(
-            name, task, shapes, precision if packed else None, dtype="auto" if packed else precision,
-            device=target.device, capability=target.capability,
-        )  # fmt: skip
+            name, task, shapes, quantize, dtype=dtype, device=target.device, capability=target.capability
+        )
     except BadInput as error:  # an attack on a model without pictures, a dtype the GPU lacks, nothing to pack
         return Fit(name, task, precision, target.name, "impossible", None, str(error))
     budget = Budget(target.bytes, target.name)
     return Fit(name, task, precision, target.name, found.verdict(budget), found.needed, found.fits(budget)[1])
+
+
+def _packing(precision: str) -> tuple[str | None, str]:
+    """`quantize` and `dtype` of a precision."""
+    return (precision, "auto") if precision in {"nf4", "int8"} else (None, precision)
+
+
+def _known(name: str, task: str, precision: str, target: Target, shapes: Shapes | None) -> bool:
+    """Whether a cell's plan is on disk."""
+    from nbhelpers.models.catalog import full_config
+
+    quantize, dtype = _packing(precision)
+    options = {
+        "dtype": dtype, "gradient_checkpointing": True, "device": target.device,
+        "capability": target.capability or _capability(target.device),
+    }  # fmt: skip
+    return _place(full_config(name), task, shapes or Shapes(), quantize, options).is_file()
 
 
 def describe(found: "MemoryPlan", budget: Budget) -> dict[str, Any]:

@@ -36,8 +36,9 @@ def _warm_up(asked: dict[str, Any]) -> None:
 
     asked["family"].meta_model(asked["config"])
     layers = nn.Sequential(
-        nn.Conv2d(3, 32, 4, 4), nn.Flatten(2), nn.Linear(256, 64), nn.LayerNorm(64), nn.GELU()
-    )
+        nn.Conv2d(3, 32, 4, 4), nn.Conv2d(32, 32, 3, padding=1), nn.ConvTranspose2d(32, 32, 2, 2),
+        nn.Conv2d(32, 32, 2, 2), nn.Flatten(2), nn.Linear(256, 64), nn.LayerNorm(64), nn.GELU(),
+    )  # fmt: skip
     optimizer = torch.optim.AdamW(layers.parameters())
     hidden = layers(torch.randn(2, 3, 64, 64))[:, None]
     attended = nn.functional.scaled_dot_product_attention(hidden, hidden, hidden)
