@@ -92,6 +92,12 @@ def _small(config):
     return config
 
 
+def test_pictures_too_small_for_the_model_are_bad_input():
+    config = full_config("grounding-dino-tiny")  # 900 queries want as many places in the picture
+    with pytest.raises(BadInput, match="cannot take a step of Shapes.*size=128.*larger size"):
+        dry_run(family_of(config), config, "infer", Shapes(size=128, text_tokens=16))
+
+
 @pytest.mark.slow
 def test_a_3b_vision_language_model_at_the_figures_known():
     config = full_config("qwen2.5-vl-3b")

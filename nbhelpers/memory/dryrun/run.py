@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nbhelpers.errors import BadInput
 from nbhelpers.memory.dryrun import steps
 from nbhelpers.memory.dryrun.adapters import Adapt, default_lora
 from nbhelpers.memory.dryrun.family import DryRunFamily, role_finder
@@ -159,8 +160,13 @@ def _trace(
     enter_inputs(ledger, inputs)
     tracer, marker = Tracer(ledger), Marker(ledger, model, optimizer)
     kernels = device_kernels(setting.device, setting.capability)
-    with kernels, numbers_stay_real(), module_paths(model, tracer), tracer:
-        steps.run_step(model, inputs, setting.task, optimizer, setting.shapes.new_tokens, marker)
+    try:
+        with kernels, numbers_stay_real(), module_paths(model, tracer), tracer:
+            steps.run_step(model, inputs, setting.task, optimizer, setting.shapes.new_tokens, marker)
+    except RuntimeError as error:  # torch says so of sizes that do not meet
+        raise BadInput(
+            f"{type(model).__name__} cannot take a step of {setting.shapes}: {error}; try a larger size"
+        ) from error
     ledger.close()
     return ledger
 
