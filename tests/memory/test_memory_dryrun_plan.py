@@ -94,7 +94,7 @@ def _small(config):
 
 def test_pictures_too_small_for_the_model_are_bad_input():
     config = full_config("grounding-dino-tiny")  # 900 queries want as many places in the picture
-    with pytest.raises(BadInput, match="cannot take a step of Shapes.*size=128.*larger size"):
+    with pytest.raises(BadInput, match=r"cannot take a step of Shapes.*size=128.*larger size"):
         dry_run(family_of(config), config, "infer", Shapes(size=128, text_tokens=16))
 
 
