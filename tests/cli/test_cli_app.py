@@ -13,7 +13,7 @@ from nbhelpers.cli.output import Answer, explain
 from nbhelpers.errors import BadInput, CheckFailed
 
 COMMANDS = (
-    *("doctor", "run", "report", "validate-dataset", "draw-scenes"),
+    *("doctor", "fit", "run", "report", "validate-dataset", "draw-scenes"),
     *("train-student", "optimize-model", "evaluate", "infer"),
 )
 HEAVY = (
