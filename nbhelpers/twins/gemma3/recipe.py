@@ -5,7 +5,7 @@ from pathlib import Path
 from nbhelpers.twins.recipe import Evaluation, Recipe
 from nbhelpers.twins.work import work_folder
 
-EYE_STEPS, READER_STEPS = 3200, 1500
+EYE_STEPS, READER_STEPS = 3200, 700
 
 
 def train(
