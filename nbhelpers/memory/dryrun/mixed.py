@@ -22,6 +22,8 @@ Rule = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 _LARGEST_REAL = 1 << 26
 # Tensors of a few numbers (counts, scales) keep their values as well.
 _NUMBERS = 16
+# Least width of a hidden state.
+_HIDDEN = 32
 
 
 def call(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -86,15 +88,20 @@ def _factory(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return func(*args, **kwargs)
 
 
+def _is_activation(tensor: Tensor) -> bool:
+    """Whether floats as wide as a hidden state; what models read (boxes, matching costs) is narrower."""
+    return tensor.is_floating_point() and tensor.dim() >= 2 and tensor.shape[-1] >= _HIDDEN
+
+
 def _copy(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """`.to()`: index tensors keep their values; what leaves the meta device has zeros for values.
 
-    What gradients flow through stays: on the real device tokens and activations lie together, and models
-    write `.to(input_ids.device)` without meaning to copy.
+    What gradients flow through stays, and so do activations: on the real device tokens and activations lie
+    together, and models write `.to(input_ids.device)` without meaning to copy.
     """
     source, device = args[0], kwargs.get("device")
     target = torch.device(device).type if device is not None else source.device.type
-    if source.is_meta and target != "meta" and source.requires_grad:
+    if source.is_meta and target != "meta" and (source.requires_grad or _is_activation(source)):
         kwargs = {**kwargs, "device": None}
         same = kwargs.get("dtype") in (None, source.dtype)
         return aten.alias.default(source) if same else func(source, **kwargs)

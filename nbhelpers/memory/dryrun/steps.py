@@ -30,9 +30,8 @@ def prepare(model: "nn.Module", task: str, gradient_checkpointing: bool) -> tupl
         A remark for people where gradient checkpointing was asked for and cannot be had; else nothing.
     """
     trains = task in {"tune", "full"}
-    config: Any = getattr(model, "config", None)
-    if task != "infer" and hasattr(config, "get_text_config"):
-        config.get_text_config().use_cache = False  # a step with gradients generates nothing
+    if task != "infer":
+        _without_cache(model)
     if task == "full":
         model.requires_grad_(True)
     elif not trains:
@@ -50,6 +49,14 @@ def prepare(model: "nn.Module", task: str, gradient_checkpointing: bool) -> tupl
     if task == "attack":
         _checkpoint_while_evaluating(model)
     return ()
+
+
+def _without_cache(model: "nn.Module") -> None:
+    """A step with gradients generates nothing; each tower has a configuration of its own that may say so."""
+    for module in model.modules():
+        config: Any = getattr(module, "config", None)
+        if getattr(config, "use_cache", False):
+            config.use_cache = False
 
 
 def _checkpoint_while_evaluating(model: "nn.Module") -> None:
