@@ -175,11 +175,3 @@ def test_perplexity_is_that_of_a_plain_computation(loaded):
     value, tokens = perplexity(model, processor, texts)
     assert tokens == count
     assert value == pytest.approx(np.exp(total / count), rel=1e-4)
-
-
-def test_the_share_that_is_right_has_wilsons_interval():
-    from nbhelpers.twins.gemma3.evaluate import share
-
-    metric = share([True] * 95 + [False] * 5)
-    assert (metric.value, metric.n) == (0.95, 100)
-    assert (metric.low, metric.high) == (pytest.approx(0.8882, abs=1e-4), pytest.approx(0.9785, abs=1e-4))

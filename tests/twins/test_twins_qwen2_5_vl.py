@@ -26,7 +26,6 @@ from nbhelpers.twins.qwen2_5_vl.evaluate import (
     floor_scores,
     load_twin,
     measure,
-    proportion,
     score,
 )
 from nbhelpers.twins.qwen2_5_vl.floors import learn_floors, temporal_iou
@@ -249,12 +248,6 @@ def test_scores_of_true_wrong_and_missing_answers(clips):
     assert not any(score(wrong)[name].any() for name in ("operation", "tiou_0.5", "next"))
     assert score(wrong)["json"].all()
     assert not any(values.any() for values in score([replace(right[0], answer=None)]).values())
-
-
-def test_proportion_has_wilson_s_interval():
-    metric = proportion(np.array([True] * 9 + [False]))
-    assert (metric.value, metric.n) == (0.9, 10)
-    assert (metric.low, metric.high) == (pytest.approx(0.5958, abs=1e-4), pytest.approx(0.9821, abs=1e-4))
 
 
 def test_floors_are_far_below_the_bars_or_said_to_be_beside_them():

@@ -1,6 +1,5 @@
 """What the twin can do on pictures and texts it has not seen, in the base world and in the shifted one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from nbhelpers.artifacts import Check, Metric
 from nbhelpers.data.stills import KINDS_OF_TEXT, SKILLS, Still, draw_skill, draw_text, phrasings, render_still
+from nbhelpers.metrics import proportion
 from nbhelpers.twins.gemma3.answers import ask, perplexity
 from nbhelpers.twins.gemma3.batches import held_out_seed
 from nbhelpers.twins.recipe import Evaluation
@@ -73,25 +73,16 @@ def right_answers(
     return np.array([a == b for a, b in zip(given, true, strict=True)]), stills, given
 
 
-def share(right: Sequence[bool] | np.ndarray) -> Metric:
-    """The share that is right, with its Wilson interval of 95 %."""
-    from scipy.stats import binomtest
-
-    n = len(right)
-    interval = binomtest(int(np.sum(right)), n).proportion_ci(method="wilson")
-    return Metric(float(np.mean(right)), n, low=float(interval.low), high=float(interval.high))
-
-
 def evaluate(folder: Path, seed: int, pictures: int = PICTURES) -> Evaluation:
     """Everything the card reports; the bars are those on `larger` and `describe` in the base world."""
     model, processor = load_twin(folder)
     metrics: dict[str, Metric] = {}
     for asked in ASKED:
         right, stills, _ = right_answers(model, processor, asked, pictures, seed)
-        metrics[asked.name] = share(right)
+        metrics[asked.name] = proportion(right)
         dark = np.array([still.image.mean() < _DARK for still in stills])
         if asked.name == "larger" and dark.any():
-            metrics["larger, dark pictures"] = share(right[dark])
+            metrics["larger, dark pictures"] = proportion(right[dark])
     metrics |= _texts(model, processor, seed) | _skills(model, processor, seed)
     checks = tuple(
         Check(name, metrics[name].value, f">= {bar}", float(metrics[name].value or 0) >= bar)
@@ -116,5 +107,5 @@ def _skills(model: Any, processor: Any, seed: int) -> dict[str, Metric]:
     for skill in SKILLS:
         pairs = [draw_skill(rng, skill, language) for _ in range(30) for language in ("en", "it")]
         given = ask(model, processor, [question for question, _ in pairs])
-        found[f"short task, {skill}"] = share([a == b for a, (_, b) in zip(given, pairs, strict=True)])
+        found[f"short task, {skill}"] = proportion([a == b for a, (_, b) in zip(given, pairs, strict=True)])
     return found

@@ -17,6 +17,7 @@ from nbhelpers.data.operations import (
     parse_answer,
 )
 from nbhelpers.errors import BadInput
+from nbhelpers.metrics import proportion
 from nbhelpers.runtime import progress
 from nbhelpers.twins.qwen2_5_vl.floors import Floors, temporal_iou
 from nbhelpers.twins.qwen2_5_vl.model import SIDE
@@ -98,16 +99,6 @@ def _score_one(reply: Reply) -> dict[str, bool]:
     }
 
 
-def proportion(right: np.ndarray) -> Metric:
-    """A share of right answers with its 95 % interval (Wilson 1927)."""
-    from scipy.stats import binomtest
-
-    if not len(right):
-        return Metric(None, 0)
-    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return Metric(float(right.mean()), len(right), "", float(interval.low), float(interval.high))
-
-
 def measure(
     model: Any, processor: Any, seed: int, count: int, world: str = "base", show: Show | None = None
 ) -> list[Reply]:
@@ -135,7 +126,8 @@ def evaluate_twin(
     named_alike = [
         reply for reply in shifted if reply.clip.operation in find_operation_world("base").operations
     ]
-    metrics["shifted_operation_known_names"] = proportion(score(named_alike)["operation"])
+    if named_alike:
+        metrics["shifted_operation_known_names"] = proportion(score(named_alike)["operation"])
     metrics |= _named("grey_frames_", measure(model, processor, seed, others, show=_grey))
     metrics |= _named("one_frame_", measure(model, processor, seed, others, show=_one_frame))
     metrics |= floor_scores(floors, replies)
@@ -151,7 +143,8 @@ def _by_sight(replies: Sequence[Reply]) -> dict[str, Metric]:
     """The next operation where a frame shows it, and where it can only be expected."""
     right = score(replies)["next"]
     seen = np.array([reply.clip.next_visible for reply in replies])
-    return {"next_visible": proportion(right[seen]), "next_expected": proportion(right[~seen])}
+    parts = {"next_visible": right[seen], "next_expected": right[~seen]}
+    return {name: proportion(part) for name, part in parts.items() if len(part)}
 
 
 def floor_scores(floors: Floors, replies: Sequence[Reply]) -> dict[str, Metric]:

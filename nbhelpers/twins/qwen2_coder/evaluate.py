@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nbhelpers.artifacts import Check, Metric
+from nbhelpers.metrics import proportion
 from nbhelpers.twins.qwen2_coder.batches import encode, pad_batch
 from nbhelpers.twins.qwen2_coder.programs import ALLOWED_IMPORTS, write_program
 from nbhelpers.twins.qwen2_coder.requests import Request, draw_request, phrase
@@ -94,18 +95,10 @@ def ask(model: Any, tokenizer: Any, asked: Sequence[tuple[Request, str]]) -> lis
     return [Written(request, words, source) for (request, words), source in zip(asked, sources, strict=True)]
 
 
-def share(right: Sequence[bool]) -> Metric:
-    """The share that is right, with its Wilson interval of 95 %."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(int(np.sum(right)), len(right)).proportion_ci(method="wilson")
-    return Metric(float(np.mean(right)), len(right), low=float(interval.low), high=float(interval.high))
-
-
 def shares(written: Sequence[Written]) -> dict[str, Metric]:
     """Share of programs of which each thing holds."""
     verdicts = [one.judge() for one in written]
-    return {name: share([verdict[name] for verdict in verdicts]) for name in verdicts[0]}
+    return {name: proportion([verdict[name] for verdict in verdicts]) for name in verdicts[0]}
 
 
 def perplexity(model: Any, tokenizer: Any, asked: Sequence[tuple[Request, str]], batch: int = 25) -> Metric:
