@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nbhelpers.models.comparing import Compared, compare_step, compare_steps
     from nbhelpers.models.families import FAMILIES, Family, family_of
     from nbhelpers.models.fitting import RTX3090, T4, Fit, Target, fits_table, plan
-    from nbhelpers.models.forecasting import PURPOSES, Purpose, forecast, this_machine
+    from nbhelpers.models.forecasting import PURPOSES, Purpose, forecast, forecasts, this_machine
     from nbhelpers.models.hub import hub_unreachable
     from nbhelpers.models.loaded import Loaded
     from nbhelpers.models.loading import load
@@ -69,6 +69,7 @@ _HOME = {
     "PURPOSES": "forecasting",
     "Purpose": "forecasting",
     "forecast": "forecasting",
+    "forecasts": "forecasting",
     "this_machine": "forecasting",
     "compare_steps": "comparing",
     "compare_step": "comparing",
@@ -120,6 +121,7 @@ __all__ = [
     "PURPOSES",
     "Purpose",
     "forecast",
+    "forecasts",
     "this_machine",
     "compare_steps",
     "compare_step",

@@ -1,6 +1,5 @@
 """What fits: dry runs of models by name, kept on disk, and the table of models against machines."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from nbhelpers.artifacts import read_json, sha256_file, sha256_value, write_json
 from nbhelpers.errors import BadInput
 from nbhelpers.memory.budget import Budget
 from nbhelpers.memory.shapes import Shapes
+from nbhelpers.models.cores import on_all_cores
 from nbhelpers.runtime import GIB, where
 
 if TYPE_CHECKING:
@@ -167,29 +167,7 @@ def fits_table(
         for precision in precisions
         for target in targets
     ]
-    return _on_all_cores(wanted)
-
-
-def _on_all_cores(wanted: Sequence[tuple[Any, ...]]) -> list[Fit]:
-    """Every cell; the plans that are not on disk yet are made by one process per core."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    from nbhelpers.runtime import progress
-
-    workers = min(len(os.sched_getaffinity(0)), sum(not _known(*cell) for cell in wanted))
-    if workers < 2:
-        return [_fit(*cell) for cell in progress(wanted, label="dry runs", unit="step")]
-    # Not forked: torch has threads by now, and a forked copy of them can hang.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
-        found = pool.map(_fit, *zip(*wanted, strict=True))
-        return list(progress(found, total=len(wanted), label="dry runs", unit="step"))
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
+    return on_all_cores(_fit, wanted, sum(not _known(*cell) for cell in wanted))
 
 
 def _fit(name: str, task: str, precision: str, target: Target, shapes: Shapes | None) -> Fit:

@@ -8,6 +8,7 @@ from nbhelpers.errors import BadInput
 from nbhelpers.memory.budget import Budget
 from nbhelpers.memory.shapes import Shapes
 from nbhelpers.models.catalog import chain, find_entry
+from nbhelpers.models.cores import on_all_cores
 from nbhelpers.models.fitting import Target, plan
 from nbhelpers.models.rungs import Refused, Rung
 from nbhelpers.runtime.hardware import gpu_of, ram
@@ -86,6 +87,28 @@ def forecast(
         if rungs[-1].taken:
             break
     return rungs
+
+
+def forecasts(
+    targets: Mapping[str, Target], purposes: Sequence[str] = tuple(PURPOSES), *, reach: bool = False
+) -> dict[tuple[str, str], list[Rung]]:
+    """`forecast` of several purposes for several machines, on all cores.
+
+    Args:
+        targets: profile whose chain is walked -> machine.
+        purposes: keys of `PURPOSES`.
+        reach: see `forecast`.
+
+    Returns:
+        The rungs by (purpose, profile).
+    """
+    pairs = [(purpose, profile) for purpose in purposes for profile in targets]
+    jobs = [(purpose, profile, targets[profile], reach) for purpose, profile in pairs]
+    return dict(zip(pairs, on_all_cores(_walk, jobs, len(jobs)), strict=True))
+
+
+def _walk(purpose: str, profile: str, target: Target, reach: bool) -> list[Rung]:
+    return forecast(purpose, profile, target, reach=reach)
 
 
 def _rung(name: str, purpose: Purpose, target: Target, reach: bool) -> Rung:
