@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nbhelpers.twins.recipe import Evaluation, Recipe
-from nbhelpers.twins.work import work_folder
+from nbhelpers.twins.work import one_thread, work_folder
 
 EYE_STEPS, READER_STEPS = 3200, 700
 
@@ -25,22 +25,20 @@ def train(
         reader_steps: of the second.
         work: where the stages keep their checkpoints; below `runs/twins` by default.
     """
-    import torch
-
     from nbhelpers.twins.gemma3.architecture import make_model, make_processor
     from nbhelpers.twins.gemma3.attributes import AttributeHead
     from nbhelpers.twins.gemma3.prompts import make_vocabulary
     from nbhelpers.twins.gemma3.stages import train_eye, train_reader
     from nbhelpers.twins.gemma3.start import whiten_patches
 
-    torch.set_num_threads(1)  # sums in one order, whatever the machine
     work = work or work_folder("gemma-3", seed)
-    vocabulary = make_vocabulary(seed)
-    model = make_model(vocabulary.get_vocab_size(), seed)
-    whiten_patches(model, seed)
-    head = AttributeHead()
-    train_eye(model, head, eye_steps, seed, work / "eye")
-    train_reader(model, head, vocabulary, reader_steps, seed, work / "reader")
+    with one_thread():  # sums in one order, whatever the machine
+        vocabulary = make_vocabulary(seed)
+        model = make_model(vocabulary.get_vocab_size(), seed)
+        whiten_patches(model, seed)
+        head = AttributeHead()
+        train_eye(model, head, eye_steps, seed, work / "eye")
+        train_reader(model, head, vocabulary, reader_steps, seed, work / "reader")
     model.save_pretrained(folder)
     make_processor(vocabulary).save_pretrained(folder)
 
