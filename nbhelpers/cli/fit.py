@@ -110,7 +110,8 @@ def _budget(budget: float | None, device: str) -> "Budget":
     from nbhelpers.memory import budget as free_now
 
     if budget is None:
-        return free_now(limit_gib=float(1 << 20), keep_free_gib=0.0, device=device)
+        free = free_now(limit_gib=float(1 << 20), keep_free_gib=0.0, device=device)
+        return Budget(free.bytes, "what is free here now")
     if not budget > 0:
         raise BadInput(f"--budget {budget:g}: must be above 0 GiB")
     return Budget(int(budget * GIB), "--budget")
