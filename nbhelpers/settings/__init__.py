@@ -1,7 +1,17 @@
 """Settings of every phase: YAML profiles that extend each other, merged, substituted, checked by pydantic."""
 
 from nbhelpers.settings.load import SECTIONS, Settings, load_settings
-from nbhelpers.settings.sections import DataSection, DistillSection, ExportSection, MemorySection, Section
+from nbhelpers.settings.sections import (
+    DataSection,
+    DistillSection,
+    ExportSection,
+    LoraSettings,
+    LossSettings,
+    MemorySection,
+    SamSettings,
+    Section,
+    TeachSection,
+)
 from nbhelpers.settings.sources import profile_names
 
 __all__ = [
@@ -9,9 +19,13 @@ __all__ = [
     "DataSection",
     "DistillSection",
     "ExportSection",
+    "LoraSettings",
+    "LossSettings",
     "MemorySection",
+    "SamSettings",
     "Section",
     "Settings",
+    "TeachSection",
     "load_settings",
     "profile_names",
 ]

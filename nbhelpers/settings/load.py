@@ -10,12 +10,20 @@ from nbhelpers.artifacts import plain
 from nbhelpers.errors import BadInput
 from nbhelpers.runtime.profile import choose_profile
 from nbhelpers.settings.checks import check_names, check_section, source_of
-from nbhelpers.settings.sections import DataSection, DistillSection, ExportSection, MemorySection, Section
+from nbhelpers.settings.sections import (
+    DataSection,
+    DistillSection,
+    ExportSection,
+    MemorySection,
+    Section,
+    TeachSection,
+)
 from nbhelpers.settings.sources import Layer, closest, file_layer, override_layers, profile_layers
 
 SECTIONS: dict[str, type[Section]] = {
     "memory": MemorySection,
     "data": DataSection,
+    "teach": TeachSection,
     "distill": DistillSection,
     "export": ExportSection,
 }
@@ -29,6 +37,7 @@ class Settings:
     reason: str
     memory: MemorySection
     data: DataSection
+    teach: TeachSection
     distill: DistillSection
     export: ExportSection
 

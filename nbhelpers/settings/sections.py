@@ -28,6 +28,73 @@ class DataSection(Section):
     cache_mib: int = Field(256, ge=0, description="bound of the decoded-image cache, MiB")
     scenes: int = Field(300, ge=10, description="drawn scenes of the embedded default")
     scene_size: int = Field(160, ge=64, le=2048, description="side of a drawn scene, pixels")
+    world: Literal["base", "shifted"] = Field(
+        "base", description="site the scenes are drawn of: the one the twins were trained on, or another"
+    )
+    labelled: float | Literal["auto"] = Field(
+        "auto", description="share of the train part whose labels are used; auto: 0.1 of drawn scenes, else 1"
+    )
+
+
+class LoraSettings(Section):
+    """LoRA of one teacher and how long it is trained."""
+
+    roles: tuple[str, ...] | None = Field(
+        default=None, description="roles it wraps; none: the family's default"
+    )
+    r: int = Field(default=16, ge=1, description="rank")
+    alpha: int = Field(default=32, ge=1, description="the update is scaled by alpha / r")
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    learning_rate: float = Field(default=1e-3, gt=0, lt=1)
+    batch: int = Field(default=4, ge=1, description="images per step")
+    accumulate: int = Field(default=1, ge=1, description="micro-batches per step")
+    steps: int = Field(default=300, ge=1, description="optimiser steps")
+    validations: int = Field(default=6, ge=1, description="validations in a whole training, spread evenly")
+    patience: int | None = Field(
+        default=None, ge=1, description="validations without improvement before stopping"
+    )
+
+
+class SamSettings(LoraSettings):
+    """What only SAM has: prompts, losses, the kept embeddings."""
+
+    box_jitter: float = Field(
+        default=0.1, ge=0, lt=0.5, description="share of a box's sides by which it is moved"
+    )
+    points: int = Field(default=0, ge=0, description="points given beside the box; 0: the box alone")
+    focal: float = Field(
+        default=0.0, ge=0, description="weight of the focal loss beside cross entropy and Dice"
+    )
+    embeddings_gib: float = Field(
+        default=2.0, gt=0, description="bound of the kept image embeddings on disk, GiB"
+    )
+
+
+class TeachSection(Section):
+    """Notebook 07: the teachers and their adapters."""
+
+    seed: int = Field(default=0, ge=0)
+    max_minutes: float = Field(
+        default=10.0, gt=0, description="each teacher's training stops cleanly after it"
+    )
+    clip: float = Field(default=0.1, gt=0, description="largest norm of the whole gradient")
+    precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
+    tensorboard: bool = True
+    detector: LoraSettings = LoraSettings()
+    segmenter: SamSettings = SamSettings(r=8, alpha=16)
+    nms: float = Field(
+        default=0.5, gt=0, le=1, description="IoU above which of two boxes of a class the weaker goes"
+    )
+
+
+class LossSettings(Section):
+    """Weights of the student's losses; 0 leaves one out."""
+
+    detection: float = Field(default=1.0, ge=0, description="boxes and classes")
+    segmentation: float = Field(default=1.0, ge=0, description="masks")
+    feature: float = Field(default=0.0, ge=0, description="squared error to the teachers' feature maps")
+    logit: float = Field(default=0.0, ge=0, description="divergence from the teacher's class scores")
+    temperature: float = Field(default=2.0, gt=0, description="softens both sides of the logit loss")
 
 
 class DistillSection(Section):
@@ -47,6 +114,11 @@ class DistillSection(Section):
     learning_rate: float = Field(0.002, gt=0, lt=1, description="AdamW, at the end of the warm-up")
     warmup: float = Field(0.05, ge=0, le=0.5, description="share of the epochs with rising learning rate")
     close_mosaic: float = Field(0.2, ge=0, le=1, description="share of the last epochs without mosaics")
+    losses: LossSettings = LossSettings()
+    pseudo_score: float = Field(
+        0.0, ge=0, le=1, description="least score of a pseudo-label, beside the thresholds chosen per class"
+    )
+    pseudo_weight: Literal["score", "one"] = Field("score", description="what a pseudo-label counts for")
 
 
 class ExportSection(Section):

@@ -8,7 +8,13 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "nbhelpers"
 GROUND = {"errors", "runtime", "settings", "artifacts", "plots"}
 MIDDLE = {"metrics", "models", "training"}
-BESIDE = {"memory": set(), "data": set(), "distill": {"data"}, "export": {"data", "distill"}}
+BESIDE = {
+    "memory": set(),
+    "data": set(),
+    "teach": {"data"},
+    "distill": {"data", "teach"},
+    "export": {"data", "distill"},
+}
 TOP = {"notebooks", "cli", "twins", "__main__"}
 
 ALLOWED = {
