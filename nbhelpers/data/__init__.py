@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nbhelpers.data.coco import CocoSet, load_coco
     from nbhelpers.data.image_files import place_images
     from nbhelpers.data.images import ImageFacts, probe_image, read_image
+    from nbhelpers.data.labelled import FewLabels, few_labels, labelled_share
     from nbhelpers.data.masks import box_from_mask, mask_area, mask_to_polygons, mask_to_rle, to_mask, to_rle
     from nbhelpers.data.modes import MODES, Mode, detect_mode, mode_config, write_mode_config
     from nbhelpers.data.paths import Resolved, resolve_image
@@ -34,6 +35,7 @@ _LAZY = {
     **dict.fromkeys(("box_from_mask",), "masks"),
     **dict.fromkeys(("MODES", "Mode", "detect_mode", "mode_config", "write_mode_config"), "modes"),
     **dict.fromkeys(("Prepared", "load_prepared", "prepared_or_default", "default_set"), "prepared"),
+    **dict.fromkeys(("FewLabels", "few_labels", "labelled_share"), "labelled"),
     "place_images": "image_files",
     "plot_statistics": "statistics_plot",
     "draw_scenes": "scenes",
@@ -47,6 +49,7 @@ __all__ = [
     "Statistics", "statistics", "plot_statistics", "near_duplicates",
     "split", "parse_split", "describe", "missing_classes", "place_images",
     "prepare", "Prepared", "load_prepared", "prepared_or_default", "default_set", "draw_scenes",
+    "FewLabels", "few_labels", "labelled_share",
 ]  # fmt: skip
 
 
