@@ -102,12 +102,13 @@ def default_set(output: Path, settings: "DataSection") -> Path:
 
     Args:
         output: folder for `scenes.json` and its images.
-        settings: `scenes`, `scene_size` and `seed` are used.
+        settings: `scenes`, `scene_size`, `seed` and `world` are used; scenes of another world are drawn
+            again.
     """
     from nbhelpers.data.scenes import draw_scenes
 
     size = (settings.scene_size, settings.scene_size)
-    draw_scenes(Path(output), count=settings.scenes, size=size, seed=settings.seed)
+    draw_scenes(Path(output), settings.scenes, size, settings.seed, settings.world)
     return Path(output) / "scenes.json"
 
 

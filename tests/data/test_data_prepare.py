@@ -344,6 +344,16 @@ def test_default_is_drawn_once_and_loaded_again(tmp_path):
     assert not (tmp_path / "unused").exists()
 
 
+def test_a_default_drawn_of_another_world_is_not_taken_for_it(tmp_path):
+    section = DataSection(scenes=12, scene_size=64, split="train:0.5,val:0.25,test:0.25")
+    base = prepared_or_default(None, section, tmp_path)
+    shifted = prepared_or_default(None, section.model_copy(update={"world": "shifted"}), tmp_path)
+    assert base.part("train").info["world"] == "base"
+    assert shifted.part("train").info["world"] == "shifted"
+    assert set(shifted.part("train").class_names) - set(base.part("train").class_names)
+    assert prepared_or_default(None, section, tmp_path).inputs == base.inputs
+
+
 def test_default_set_is_a_coco_file(tmp_path):
     path = default_set(tmp_path, DataSection(scenes=10, scene_size=64))
     assert path == tmp_path / "scenes.json"
