@@ -1,7 +1,7 @@
 """Load a profile with everything laid over it, checked section by section."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ def load_settings(
         profile: `auto` (chosen by the machine), a built-in name (`cpu`, `t4`, `rtx3090`) or the path of a
             YAML file, which may say `extends: cpu`. `${oc.env:NAME,default}` takes a value from the
             environment.
-        overrides: such as `distill.epochs=3`; the value is read as YAML.
+        overrides: such as `distill.epochs=3` or `teach.detector.r=8`; the value is read as YAML.
         file: a YAML file with some sections and keys, laid over the profile.
 
     Raises:
@@ -88,7 +88,7 @@ def load_settings(
     layers += [file_layer(Path(file))] if file is not None else []
     layers += override_layers(overrides)
     check_names(layers, SECTIONS)
-    values = _merged(layers)
+    values = _laid_over_each_other(layers, SECTIONS)
     sections: dict[str, Any] = {
         phase: check_section(phase, values.get(phase) or {}, model, layers)
         for phase, model in SECTIONS.items()
@@ -103,18 +103,27 @@ def _chosen(profile: str) -> tuple[str, str]:
     return profile, "it was asked for"
 
 
-def _merged(layers: Sequence[Layer]) -> dict[str, Any]:
+def _laid_over_each_other(layers: Sequence[Layer], sections: Mapping[str, type[Section]]) -> dict[str, Any]:
     """Deep merge, key by key, then environment substitution."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    filled = [{phase: keys for phase, keys in layer.content.items() if keys is not None} for layer in layers]
+    filled = [_without_empty_groups(layer.content, sections) for layer in layers]
     merged = OmegaConf.merge(*map(OmegaConf.create, filled))
     try:
         return OmegaConf.to_container(merged, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         key = error.full_key or ""
         raise BadInput(f"{source_of(key, layers)}: {key}: {str(error).splitlines()[0]}") from error
+
+
+def _without_empty_groups(content: dict[str, Any], groups: Mapping[str, type[Section]]) -> dict[str, Any]:
+    """Without sections and groups whose keys are all commented out: they would wipe the layers below."""
+    kept = {key: value for key, value in content.items() if key not in groups or value is not None}
+    return {
+        key: _without_empty_groups(value, groups[key].groups()) if key in groups else value
+        for key, value in kept.items()
+    }
 
 
 def _escaped(value: Any) -> Any:

@@ -1,14 +1,52 @@
 """One pydantic model per phase: what its section of a profile may hold, with units, bounds and defaults."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
-    """A phase's settings: immutable, and closed to keys it does not know."""
+    """A phase's settings: immutable, and closed to keys it does not know.
+
+    A field that is a section itself is a group of keys (`teach.detector.r`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def group(cls, key: str) -> "type[Section] | None":
+        """The section that stands at a key; none for a plain value or an unknown key."""
+        annotation = cls.model_fields[key].annotation if key in cls.model_fields else None
+        return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+
+    @classmethod
+    def groups(cls) -> "dict[str, type[Section]]":
+        """The groups of keys, by key."""
+        found = {key: cls.group(key) for key in cls.model_fields}
+        return {key: group for key, group in found.items() if group is not None}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_the_groups_defaults(cls, values: Any) -> Any:
+        """Keys left out of a group keep what *this* section gives them, not what the group's class gives."""
+        if not isinstance(values, dict):
+            return values
+        return {key: cls._completed(key, value) for key, value in values.items()}
+
+    @classmethod
+    def _completed(cls, key: str, value: Any) -> Any:
+        if cls.group(key) is None or not (value is None or isinstance(value, dict)):
+            return value
+        default: Section = cls.model_fields[key].get_default(call_default_factory=True)
+        return _laid_over(default.model_dump(), value or {})
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        deeper = isinstance(value, dict) and isinstance(below.get(key), dict)
+        merged[key] = _laid_over(below[key], value) if deeper else value
+    return merged
 
 
 class MemorySection(Section):

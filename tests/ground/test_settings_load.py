@@ -40,7 +40,7 @@ def test_the_three_profiles_load_and_hold_every_phase():
     for name in profile_names():
         found = load_settings(name)
         assert (found.profile, found.reason) == (name, "it was asked for")
-        assert list(found.to_dict()) == list(SECTIONS) == ["memory", "data", "distill", "export"]
+        assert list(found.to_dict()) == list(SECTIONS) == ["memory", "data", "teach", "distill", "export"]
 
 
 def test_the_default_budget_is_16_gib_with_2_kept_free():
@@ -92,6 +92,26 @@ def test_the_last_override_wins():
     assert load_settings("cpu", ["data.seed=1", "data.seed=2"]).data.seed == 2
 
 
+def test_a_group_is_merged_key_by_key(write):
+    path = write("teach:\n  detector: {r: 4, steps: 9}\n  segmenter:\n    # nothing here yet\n")
+    plain, found = load_settings("cpu").teach, load_settings("cpu", ["teach.detector.r=8"], path).teach
+    assert (found.detector.r, found.detector.steps) == (8, 9)
+    assert (
+        found.detector.model_copy(update={"r": plain.detector.r, "steps": plain.detector.steps})
+        == plain.detector
+    )
+    assert found.segmenter == plain.segmenter
+    one = load_settings(str(write("teach: {segmenter: {points: 2}}\n", "own.yaml"))).teach.segmenter
+    assert (one.r, one.alpha) == (8, 16), (
+        "what the section gives SAM, not what the class of LoRA settings gives"
+    )
+
+
+def test_a_variable_in_a_group_is_named_with_its_full_path(write):
+    path = write("extends: cpu\nteach:\n  detector: {steps: '${oc.env:NOT_SET_ANYWHERE}'}\n")
+    assert complaint(str(path)).startswith(f"{path}: teach.detector.steps: ")
+
+
 @pytest.mark.parametrize("as_type", [str, lambda path: path])
 def test_an_own_file_is_a_profile(write, as_type):
     path = write("extends: t4\ndata:\n  seed: 9\n")
@@ -114,7 +134,14 @@ def test_an_empty_profile_is_all_defaults(write):
 
 
 def test_what_is_written_is_read_back(write):
-    found = load_settings("t4", ["data.seed=3", r"data.split=\${oc.env:HOME}"])
+    overrides = [
+        "data.seed=3",
+        r"data.split=\${oc.env:HOME}",
+        "teach.segmenter.r=5",
+        "distill.losses.logit=.5",
+    ]
+    found = load_settings("t4", [*overrides, "teach.detector.roles=[fusion]"])
+    assert (found.teach.segmenter.r, found.teach.detector.roles) == (5, ("fusion",))
     assert found.data.split == "${oc.env:HOME}"
     again = load_settings(str(write(found.to_yaml())))
     assert again.to_dict() == found.to_dict()
@@ -131,8 +158,11 @@ TEXT = PIECES | st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 @given(seed=st.integers(0, 2**31), text=TEXT, limit=st.floats(0.1, 1e6))
 def test_any_values_survive_the_round_trip(seed, text, limit, tmp_path_factory):
     data = SECTIONS["data"].model_construct(seed=seed, split=text)  # unchecked: any text
-    memory = SECTIONS["memory"](limit_gib=limit)
-    found = Settings("p", "", memory, data, SECTIONS["distill"](), SECTIONS["export"]())
+    teach = SECTIONS["teach"](detector={"r": seed + 1, "roles": ["fusion", text]}, segmenter={"focal": limit})
+    rest = {phase: SECTIONS[phase]() for phase in SECTIONS}
+    found = Settings(
+        "p", "", **rest | {"memory": SECTIONS["memory"](limit_gib=limit), "data": data, "teach": teach}
+    )
     path = tmp_path_factory.mktemp("settings") / "p.yaml"
     path.write_text(found.to_yaml(), encoding="utf-8")
     assert load_settings(str(path)).to_dict() == found.to_dict()
@@ -177,8 +207,18 @@ def test_a_missing_variable_names_file_key_and_variable(write):
     [
         ("data.sede=1", "unknown key data.sede (did you mean 'seed'?); allowed: seed, split"),
         ("data.banana=1", "unknown key data.banana; allowed: seed, split"),
-        ("dat.seed=1", "unknown section 'dat' (did you mean 'data'?); allowed: memory, data, distill"),
-        ("teach.epochs=1", "unknown section 'teach'"),
+        ("dat.seed=1", "unknown section 'dat' (did you mean 'data'?); allowed: memory, data, teach"),
+        ("teach.epochs=1", "unknown key teach.epochs; allowed: seed"),
+        ("teach.detector.rr=8", "unknown key teach.detector.rr (did you mean 'r'?); allowed: roles, r, "),
+        ("teach.detector.r=0", "teach.detector.r is 0; allowed: a whole number at least 1"),
+        ("teach.detector.r=true", "teach.detector.r is True; allowed: a whole number at least 1"),
+        ("teach.detector=8", "teach.detector is 8; allowed below it: roles, r, alpha"),
+        ("teach.detector.r.x=8", "teach.detector.r is {'x': 8}; allowed: a whole number at least 1"),
+        ("teach.segmenter.box_jitter=0.5", "is 0.5; allowed: a number at least 0 and below 0.5"),
+        ("teach.detector.roles=text", "is 'text'; allowed: a list of text, null"),
+        ("teach.detector.roles=[1]", "teach.detector.roles is [1]; allowed: a list of text, null"),
+        ("teach.precision=fp6", "teach.precision is 'fp6' (did you mean 'fp16'?); allowed: 'auto', 'no'"),
+        ("distill.losses.logits=1", "unknown key distill.losses.logits (did you mean 'logit'?)"),
         ("video.fps=1", "unknown section 'video'"),
         ("data.seed=many", "data.seed is 'many'; allowed: a whole number at least 0"),
         ("data.seed=-1", "data.seed is -1; allowed: a whole number at least 0"),
