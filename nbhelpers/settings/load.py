@@ -18,7 +18,14 @@ from nbhelpers.settings.sections import (
     Section,
     TeachSection,
 )
-from nbhelpers.settings.sources import Layer, closest, file_layer, override_layers, profile_layers
+from nbhelpers.settings.sources import (
+    Layer,
+    closest,
+    file_layer,
+    override_layers,
+    profile_layers,
+    profile_names,
+)
 
 SECTIONS: dict[str, type[Section]] = {
     "memory": MemorySection,
@@ -31,7 +38,14 @@ SECTIONS: dict[str, type[Section]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Every phase's checked settings, the profile they come from and why it was taken."""
+    """Every phase's checked settings, the profile they come from and why it was taken.
+
+    Attributes:
+        profile: the name or path that was asked for, or that `auto` chose.
+        reason: why it is this one.
+        built_in: the built-in profile it is or extends: which models are tried follows it. `cpu` where a
+            profile of one's own extends none.
+    """
 
     profile: str
     reason: str
@@ -40,6 +54,7 @@ class Settings:
     teach: TeachSection
     distill: DistillSection
     export: ExportSection
+    built_in: str = "cpu"
 
     def section(self, phase: str) -> Section:
         """The section of one phase.
@@ -93,7 +108,13 @@ def load_settings(
         phase: check_section(phase, values.get(phase) or {}, model, layers)
         for phase, model in SECTIONS.items()
     }
-    return Settings(profile=name, reason=reason, **sections)
+    return Settings(profile=name, reason=reason, built_in=_built_in(layers), **sections)
+
+
+def _built_in(layers: Sequence[Layer]) -> str:
+    """The last profile of the package among the layers; `base` alone is no machine's."""
+    named = {f"profiles/{name}.yaml": name for name in profile_names()}
+    return next((named[layer.name] for layer in reversed(layers) if layer.name in named), "cpu")
 
 
 def _chosen(profile: str) -> tuple[str, str]:

@@ -77,6 +77,11 @@ class DataSection(Section):
 class LoraSettings(Section):
     """LoRA of one teacher and how long it is trained."""
 
+    model: str = Field(
+        default="auto",
+        min_length=1,
+        description="catalogue name, hub id or folder; auto: the profile's models, down to one that fits",
+    )
     roles: tuple[str, ...] | None = Field(
         default=None, description="roles it wraps; none: the family's default"
     )

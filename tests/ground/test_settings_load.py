@@ -120,6 +120,21 @@ def test_an_own_file_is_a_profile(write, as_type):
     assert found.export == load_settings("t4").export
 
 
+def test_which_built_in_profile_it_stands_on(write, tmp_path):
+    assert [load_settings(name).built_in for name in profile_names()] == profile_names()
+    parent = write("extends: rtx3090\n", "parent.yaml")
+    write("extends: parent.yaml\n", "child.yaml")
+    assert load_settings(str(parent), file=write("data: {seed: 1}\n")).built_in == "rtx3090"
+    assert load_settings(str(tmp_path / "child.yaml")).built_in == "rtx3090"
+    assert load_settings(str(write("extends: base\n", "base.yaml"))).built_in == "cpu"
+
+
+def test_the_real_teachers_are_tuned_gently_and_in_small_batches():
+    for name in ("t4", "rtx3090"):
+        for one in (load_settings(name).teach.detector, load_settings(name).teach.segmenter):
+            assert (one.learning_rate, one.batch * one.accumulate, one.model) == (1e-4, 4, "auto")
+
+
 def test_an_own_profile_may_extend_another_file_beside_it(write, monkeypatch, tmp_path):
     (tmp_path / "deep").mkdir()
     write("extends: cpu\ndata: {seed: 1, scenes: 20}\n", "parent.yaml")
@@ -209,10 +224,10 @@ def test_a_missing_variable_names_file_key_and_variable(write):
         ("data.banana=1", "unknown key data.banana; allowed: seed, split"),
         ("dat.seed=1", "unknown section 'dat' (did you mean 'data'?); allowed: memory, data, teach"),
         ("teach.epochs=1", "unknown key teach.epochs; allowed: seed"),
-        ("teach.detector.rr=8", "unknown key teach.detector.rr (did you mean 'r'?); allowed: roles, r, "),
+        ("teach.detector.rr=8", "unknown key teach.detector.rr (did you mean 'r'?); allowed: model, "),
         ("teach.detector.r=0", "teach.detector.r is 0; allowed: a whole number at least 1"),
         ("teach.detector.r=true", "teach.detector.r is True; allowed: a whole number at least 1"),
-        ("teach.detector=8", "teach.detector is 8; allowed below it: roles, r, alpha"),
+        ("teach.detector=8", "teach.detector is 8; allowed below it: model, roles, r"),
         ("teach.detector.r.x=8", "teach.detector.r is {'x': 8}; allowed: a whole number at least 1"),
         ("teach.segmenter.box_jitter=0.5", "is 0.5; allowed: a number at least 0 and below 0.5"),
         ("teach.detector.roles=text", "is 'text'; allowed: a list of text, null"),
