@@ -18,6 +18,7 @@ from nbhelpers.training.engine import Engine, own_accelerate
 from nbhelpers.training.generators import generators_kept
 from nbhelpers.training.journal import RECORDS, TENSORBOARD
 from nbhelpers.training.modes import modes_kept
+from nbhelpers.training.prefetch import Prefetch
 from nbhelpers.training.run import Run, Task, Validate
 from nbhelpers.training.schedules import make_scheduler
 from nbhelpers.training.settings import FitSettings
@@ -92,7 +93,8 @@ def fit(
             model is the parallel wrapper: call it, do not look into it.
         settings: see `FitSettings`.
         folder: of this training alone; made if missing. Holds `checkpoint.pt`, `best-<step>.pt`,
-            `records.jsonl`, `tensorboard/`.
+            `records.jsonl`, `tensorboard/`. With `settings.average` the best weights are averaged ones, and
+            the checkpoint holds both.
         optimizer: over parameters of the model, or a function from the model to one; AdamW over everything
             that trains otherwise.
         validate: from the model, in eval mode and without gradients, to a score, or to scores by name.
@@ -106,6 +108,8 @@ def fit(
     """
     folder = Path(folder)
     source = batch_source(batches, settings.seed, settings.shuffle)
+    if settings.prefetch and source is not batches:
+        raise BadInput("fit: prefetch needs batches as a function of the number; set prefetch=0 or give one")
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise BadInput("fit: no parameter of the model requires gradients, so there is nothing to train")
     task = Task(model, source, loss, settings, folder, validate, sha256_value(data))
@@ -115,18 +119,18 @@ def fit(
             _tidy(folder, resume, engine)
             seed_everything(settings.seed)
             _attach(engine, model, optimizer, settings)
-            return _train(Run(task, engine, end_at), settings.keep_best)
+            with _ahead(task, engine):
+                return _train(Run(task, engine, end_at))
 
 
-def _train(run: Run, keep_best: bool) -> FitResult:
+def _train(run: Run) -> FitResult:
     resumed_from = run.state.step
     try:
         run.go()
     finally:
         if run.journal is not None:
             run.journal.close()
-    if keep_best:
-        run.take_best()
+    run.leave()
     state = run.state
     return FitResult(
         steps=state.step,
@@ -139,6 +143,18 @@ def _train(run: Run, keep_best: bool) -> FitResult:
         overflows=state.overflows,
         resumed_from=resumed_from,
     )
+
+
+@contextlib.contextmanager
+def _ahead(task: Task, engine: Engine) -> Iterator[None]:
+    """Have the task's batches made ahead inside, where its settings say so."""
+    settings = task.settings
+    if not settings.prefetch:
+        yield
+        return
+    end = settings.steps * settings.accumulate * engine.processes
+    with Prefetch(task.source, settings.prefetch, end, engine.processes) as task.source:
+        yield
 
 
 def _attach(engine: Engine, model: "nn.Module", optimizer: Any, settings: FitSettings) -> None:

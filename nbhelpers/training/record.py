@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nbhelpers.training.average import Average
 from nbhelpers.training.checkpoints import FORMAT, give_state, trained_state
 from nbhelpers.training.engine import Engine
 from nbhelpers.training.generators import give_generators
@@ -21,12 +22,13 @@ def make_record(
     engine: Engine,
     settings: FitSettings,
     generators: list[dict[str, Any]],
+    average: Average | None,
 ) -> dict[str, Any]:
     """Everything a training needs to go on, but for what the caller of `fit` gives again.
 
     `generators` are the states of every process's random generators, in order of the ranks.
     """
-    return {
+    record = {
         "format": FORMAT,
         "settings": plain_settings(settings),
         "state": asdict(state),
@@ -37,15 +39,20 @@ def make_record(
         "generators": generators,
         "threads": torch.get_num_threads(),
     }
+    return record if average is None else {**record, "average": average.record()}
 
 
-def give_record(kept: dict[str, Any], model: nn.Module, engine: Engine, settings: FitSettings) -> State:
+def give_record(
+    kept: dict[str, Any], model: nn.Module, engine: Engine, settings: FitSettings, average: Average | None
+) -> State:
     """Put a training back to where `make_record` took it; returns how far it had come.
 
     Raises:
         BadInput: the record was taken from another model.
     """
     give_state(model, kept["model"])
+    if average is not None:
+        average.load(kept["average"])
     engine.optimizer.load_state_dict(kept["optimizer"])
     engine.scheduler.load_state_dict(kept["scheduler"])
     follow(engine.scheduler, settings)

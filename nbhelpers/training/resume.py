@@ -8,7 +8,9 @@ from nbhelpers.errors import BadInput
 from nbhelpers.training.settings import FitSettings
 
 # What changes no step that was taken.
-FREE = ("max_seconds", "checkpoint_every_s", "keep_best", "tensorboard", "log_every")
+FREE = ("max_seconds", "checkpoint_every_s", "keep_best", "tensorboard", "log_every", "prefetch")
+# Settings younger than some checkpoints, which were made as if they had been these.
+YOUNGER = {"average": None, "average_warmup": 2000}
 
 
 def refuse_other_settings(kept: dict[str, Any], settings: FitSettings, folder: Path) -> None:
@@ -20,7 +22,7 @@ def refuse_other_settings(kept: dict[str, Any], settings: FitSettings, folder: P
     Raises:
         BadInput: names the first setting that differs.
     """
-    now = plain_settings(settings)
+    now, kept = plain_settings(settings), {**YOUNGER, **kept}
     for name, value in now.items():
         if name in FREE or kept.get(name) == value:
             continue

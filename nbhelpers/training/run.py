@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nbhelpers.training.average import Average, averaged
 from nbhelpers.training.checkpoints import (
     CHECKPOINT,
     FORMAT,
@@ -59,6 +60,7 @@ class Run:
         self._path = task.folder / CHECKPOINT
         self._base = {"data": task.data, "frozen weights": frozen_mark(task.model)}
         self._base["number of processes"] = str(engine.processes)
+        self.average = _make_average(task)
         self._resume()
         self._deadline = Deadline(task.settings.max_seconds, end_at, self.state.seconds)
         self.journal = (
@@ -97,6 +99,8 @@ class Run:
             self.engine, self.task.loss, self.task.source, self.state.step, settings.accumulate, settings.clip
         )
         count_overflow(self.state, outcome.overflowed)
+        if self.average is not None and not outcome.overflowed:
+            self.average.update(self.task.model)
         self.state.step += 1
         self._step_s = time.monotonic() - began
         self.state.stepping_s += self._step_s
@@ -114,7 +118,8 @@ class Run:
     def _after_step(self) -> None:
         settings, validated = self.task.settings, False
         if self.task.validate is not None and self._validation_due(self.state.step):
-            self._validate(self.task.validate)
+            with averaged(self.average, self.task.model):
+                self._validate(self.task.validate)
             validated = True
         if self.state.step >= settings.steps:
             self.state.stopped = "steps"
@@ -173,7 +178,9 @@ class Run:
         self.state.seconds = self._deadline.seconds
         if self.journal is not None:
             self.state.records_bytes = self.journal.flush()
-            record = make_record(self.state, self.task.model, self.engine, self.task.settings, generators)
+            record = make_record(
+                self.state, self.task.model, self.engine, self.task.settings, generators, self.average
+            )
             save_whole(self._path, {**record, "base": self._base})
             for path in self.task.folder.glob("best-*.pt"):
                 if path != self.best_file(self.state.best_step or 0):
@@ -186,11 +193,18 @@ class Run:
             kept = load_whole(self._path)
             refuse_other_settings(kept["settings"], self.task.settings, self.task.folder)
             refuse_others(kept["base"], self._base, self.task.folder)
-            self.state = give_record(kept, self.task.model, self.engine, self.task.settings)
+            self.state = give_record(kept, self.task.model, self.engine, self.task.settings, self.average)
             if kept["threads"] != torch.get_num_threads():
                 log.warning(_OTHER_THREADS, self.task.folder, kept["threads"], torch.get_num_threads())
 
-    def take_best(self) -> None:
-        """Give the model the weights of its best validation, if there was one."""
-        if self.state.best_step is not None:
+    def leave(self) -> None:
+        """Give the model the weights the caller wants: best, averaged, or those it has."""
+        if self.task.settings.keep_best and self.state.best_step is not None:
             give_state(self.task.model, load_whole(self.best_file(self.state.best_step))["model"])
+        elif self.average is not None:
+            self.average.give(self.task.model)
+
+
+def _make_average(task: Task) -> Average | None:
+    decay = task.settings.average
+    return None if decay is None else Average(task.model, decay, task.settings.average_warmup)

@@ -36,6 +36,11 @@ class FitSettings:
         shuffle: draw a sequence of batches in a new order each epoch; False takes it in order.
         tensorboard: write scalars to `folder/tensorboard`.
         log_every: steps between two records.
+        average: decay, 0 to 1, of an exponential moving average of the weights; see `average.Average`. The
+            averaged weights are then the ones that are validated, kept as best and left in the model, while
+            the training itself goes on from its own. None: no average.
+        average_warmup: optimiser steps over which its decay grows; about a tenth of a short training.
+        prefetch: batches made ahead in one thread; where `batches` is a (pure) function. 0: none.
     """
 
     steps: int
@@ -59,6 +64,9 @@ class FitSettings:
     shuffle: bool = True
     tensorboard: bool = True
     log_every: int = 1
+    average: float | None = None
+    average_warmup: int = 2000
+    prefetch: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with.
@@ -89,4 +97,7 @@ class FitSettings:
             ("max_seconds", self.max_seconds is None or self.max_seconds > 0, "above 0, or None"),
             ("seed", 0 <= self.seed < 2**32, f"between 0 and {2**32 - 1}"),
             ("log_every", self.log_every >= 1, "1 or more"),
+            ("average", self.average is None or 0 < self.average < 1, "between 0 and 1, or None"),
+            ("average_warmup", self.average_warmup >= 1, "1 or more"),
+            ("prefetch", self.prefetch >= 0, "0 or more"),
         ]

@@ -33,6 +33,7 @@ SETTINGS = FitSettings(
     monitor_mode="min",
     clip=0.5,
 )
+AVERAGED = replace(SETTINGS, average=0.9, average_warmup=5, prefetch=2)
 
 
 def die():
@@ -134,15 +135,17 @@ def forked(function, kill_at=None):
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
 
 
-def summary(folder):
+def summary(folder, settings=SETTINGS):
     """What the training ended in: a hash of every tensor, and the history without its clock."""
 
     def finish():
-        model, result = train(folder)
+        model, result = train(folder, settings=settings)
         digest = hashlib.sha256()
         for name, tensor in model.state_dict().items():
             digest.update(name.encode() + tensor.numpy().tobytes())
         kept = torch.load(folder / "checkpoint.pt", weights_only=True)
+        for name, value in kept.get("average", {}).items():
+            digest.update(name.encode() + torch.as_tensor(value).numpy().tobytes())
         for index, state in kept["optimizer"]["state"].items():
             digest.update(f"{index}".encode() + b"".join(t.numpy().tobytes() for t in state.values()))
         history = [{key: value for key, value in row.items() if key != "seconds"} for row in result.history]
@@ -173,6 +176,7 @@ MOMENTS = [
     ("write, before rename", 17),
     ("write", 24),
 ]
+AVERAGED_MOMENTS = [("batch", 13), ("validation", 8), ("write", 17), ("write of best", 12)]
 
 
 def main(root):
@@ -188,6 +192,11 @@ def main(root):
     folder = root / "again-and-again"
     signals = {forked(lambda: train(folder, ("slow", 0)), kill_at=(folder, steps)) for steps in (2, 3, 7)}
     found["again and again"] = {"signal": max(signals), **summary(folder)}
+    found["averaged"] = summary(root / "averaged", AVERAGED)
+    for number, kill in enumerate(AVERAGED_MOMENTS):
+        folder = root / f"averaged-{number}"
+        killed = forked(lambda folder=folder, kill=kill: train(folder, kill, AVERAGED))
+        found[f"averaged {kill}"] = {"signal": killed, **summary(folder, AVERAGED)}
     print(json.dumps(found))
 
 

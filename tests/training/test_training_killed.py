@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from killed_training import MOMENTS
+from killed_training import AVERAGED_MOMENTS, MOMENTS
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 pytestmark = pytest.mark.slow
@@ -38,6 +38,22 @@ def test_killed_training_ends_in_the_same_bits(found, moment):
     assert 0 < scenario["resumed_from"] < 24
     for what in ("hash", "scaler", "best", "stopped", "history", "files"):
         assert scenario[what] == reference[what], what
+
+
+@pytest.mark.parametrize("moment", [f"averaged {kill}" for kill in AVERAGED_MOMENTS])
+def test_killed_training_with_an_average_ends_in_the_same_bits(found, moment):
+    scenario, reference = found[0][moment], found[0]["averaged"]
+    assert scenario["signal"] == 9
+    assert 0 < scenario["resumed_from"] < 24
+    for what in ("hash", "scaler", "best", "stopped", "history", "files"):
+        assert scenario[what] == reference[what], what
+
+
+def test_an_average_changes_no_step_of_the_training(found):
+    averaged, reference = found[0]["averaged"], found[0]["reference"]
+    assert averaged["hash"] != reference["hash"]
+    steps = [[row for row in each["history"] if "loss" in row] for each in (averaged, reference)]
+    assert steps[0] == steps[1]
 
 
 def test_reference_trained_with_overflows_and_left_one_best_file(found):
