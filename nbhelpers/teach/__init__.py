@@ -1,11 +1,19 @@
 """Notebook 07: teachers, tuned with LoRA: Grounding DINO finds, SAM outlines, together they label."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOME: dict[str, str] = {}
+if TYPE_CHECKING:
+    from nbhelpers.teach.teachers import Teachers, teachers_for, teachers_or_default, tune_teachers
 
-__all__: list[str] = []
+_HOME: dict[str, str] = {
+    "Teachers": "teachers",
+    "teachers_for": "teachers",
+    "teachers_or_default": "teachers",
+    "tune_teachers": "teachers",
+}
+
+__all__ = ["Teachers", "teachers_for", "teachers_or_default", "tune_teachers"]
 
 
 def __getattr__(name: str) -> Any:

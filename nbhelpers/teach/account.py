@@ -1,0 +1,129 @@
+"""What the tuning of the teachers left behind, as a file: numbers for reports, and what they rest on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbhelpers.artifacts import read_json, sha256_file, sha256_value, write_json
+from nbhelpers.errors import BadInput
+from nbhelpers.teach.tuned import TunedTeacher
+
+if TYPE_CHECKING:
+    from nbhelpers.data import CocoSet
+    from nbhelpers.settings import TeachSection
+
+ACCOUNT = "tuned.json"
+# What does not change which weights come out, only when the work stops or what is written beside it.
+_NOT_INPUTS = {"max_minutes", "tensorboard"}
+# Counted up when the same inputs would lead to other teachers.
+_RECIPE = 1
+
+
+def fingerprint(
+    train: "CocoSet",
+    val: "CocoSet",
+    mode: str,
+    settings: "TeachSection",
+    names: Mapping[str, list[str]],
+    device: str,
+) -> str:
+    """Hash of all the teachers rest on: images and labels, mode, settings, models to try, libraries.
+
+    Args:
+        train: by content: where its files lie does not matter.
+        val: likewise.
+        mode: annotation mode.
+        settings: section `teach`.
+        names: candidates by purpose.
+        device: kind of device, `cpu` or `cuda`; the last digits differ between them.
+    """
+    chosen = {key: value for key, value in settings.model_dump().items() if key not in _NOT_INPUTS}
+    versions = {name: metadata.version(name) for name in ("torch", "transformers", "peft")}
+    rest = {"mode": mode, "settings": chosen, "names": names, "device": device.partition(":")[0]}
+    sets = {"train": _content(train), "val": _content(val)}
+    return sha256_value({"recipe": _RECIPE, "versions": versions, **rest, **sets})
+
+
+def _content(coco: "CocoSet") -> dict[str, Any]:
+    return {
+        "pictures": [sha256_file(coco.image_path(image["id"])) for image in coco.images],
+        "images": coco.images,
+        "annotations": coco.annotations,
+        "categories": coco.categories,
+    }
+
+
+def write_account(
+    folder: Path, mark: str, first_choice: bool, settings: "TeachSection", tuned: Mapping[str, TunedTeacher]
+) -> Path:
+    """Write the account; it is written last, so that one that is there says the teachers are finished.
+
+    Args:
+        folder: of the teachers.
+        mark: `fingerprint` of what they rest on.
+        first_choice: whether each is the first model of its candidates.
+        settings: section `teach`.
+        tuned: by name.
+    """
+    records = {name: _portable(asdict(one), folder) for name, one in tuned.items()}
+    content = {
+        "fingerprint": mark,
+        "first_choice": first_choice,
+        "max_minutes": settings.max_minutes,
+        "tuned": records,
+    }
+    return write_json(folder / ACCOUNT, content)
+
+
+def _portable(record: dict[str, Any], folder: Path) -> dict[str, Any]:
+    return record | {"adapter": Path(record["adapter"]).relative_to(folder).as_posix()}
+
+
+def read_tuned(folder: Path) -> dict[str, TunedTeacher]:
+    """The accounts of the teachers in a folder, by name; empty where they were put together without tuning.
+
+    Raises:
+        BadInput: the file is there and is no such account.
+    """
+    path = Path(folder) / ACCOUNT
+    if not path.is_file():
+        return {}
+    try:
+        return {name: _tuned(record, path.parent) for name, record in read_json(path)["tuned"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{path}: is no account of tuned teachers ({error!r}); tune them again into {path.parent.name}"
+        ) from None
+
+
+def _tuned(record: dict[str, Any], folder: Path) -> TunedTeacher:
+    values = {**record, "adapter": folder / record["adapter"], "roles": tuple(record["roles"])}
+    return replace(TunedTeacher(**values), resumed=False, reused=True)
+
+
+def finished(folder: Path, mark: str, settings: "TeachSection") -> dict[str, TunedTeacher] | None:
+    """The accounts of teachers that need no more work, or None.
+
+    They do where something they rest on changed, an adapter is missing or damaged, their training was cut by
+    a shorter deadline, or a smaller model had to stand in for the first choice, which may be there by now.
+    """
+    from nbhelpers.models import read_adapter
+
+    path = Path(folder) / ACCOUNT
+    if not path.is_file():
+        return None
+    record = read_json(path)
+    if record.get("fingerprint") != mark or not record.get("first_choice"):
+        return None
+    tuned = read_tuned(folder)
+    cut = any(one.stopped == "deadline" for one in tuned.values())
+    if cut and settings.max_minutes > record["max_minutes"]:
+        return None
+    try:
+        for one in tuned.values():
+            read_adapter(one.adapter)
+    except BadInput:
+        return None  # the trainings know better what is left of them
+    return tuned
