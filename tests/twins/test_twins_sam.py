@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from nbhelpers.models.places import twin_folder
+from nbhelpers.teach.sam.losses import true_iou
 from nbhelpers.twins.sam import batches, evaluate, recipe
-from nbhelpers.twins.sam.losses import SamInTraining, sam_loss, true_iou
+from nbhelpers.twins.sam.losses import SamInTraining, sam_loss
 from nbhelpers.twins.sam.model import LOW_RES, build_model, build_processor
 from nbhelpers.twins.sam.scenes import SIDE, SceneStack, draw_stack
 from nbhelpers.twins.work import one_thread

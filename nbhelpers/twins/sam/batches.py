@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nbhelpers.teach.sam.prompts import jittered_boxes
 from nbhelpers.twins.sam.scenes import SIDE, SceneStack
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 IMAGES = 4
 PROMPTS = 6  # per image: they share the encoder's cost
 POINT_SHARE = 0.15  # of the steps
+JITTER = 0.06  # share of a box's sides
 MIN_AREA = 24  # pixels; the drawing promises as much, JPEG and flips do not change it
 # What the stock processor does to pixel values (ImageNet statistics), in units of 255.
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -68,7 +70,7 @@ class BatchMaker:
 
     def _boxes(self, rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:
         tight = boxes_of(masks)
-        moved = jittered_boxes(rng, tight)
+        moved = jittered_boxes(rng, tight, (SIDE, SIDE), JITTER)
         if not self.exact_share:
             return moved
         return np.where(rng.random((*tight.shape[:-1], 1)) < self.exact_share, tight, moved)
@@ -101,14 +103,6 @@ def boxes_of(masks: np.ndarray) -> np.ndarray:
     right = columns.shape[-1] - columns[..., ::-1].argmax(-1)
     bottom = rows.shape[-1] - rows[..., ::-1].argmax(-1)
     return np.stack([left, top, right, bottom], axis=-1).astype(np.float32)
-
-
-def jittered_boxes(rng: np.random.Generator, boxes: np.ndarray, share: float = 0.06) -> np.ndarray:
-    """Move each edge by up to about `share` of the side (normal, cut at two sigma) plus half a pixel."""
-    sides = np.tile(boxes[..., 2:] - boxes[..., :2], 2)
-    noise = np.clip(rng.standard_normal(boxes.shape), -2, 2).astype(np.float32)
-    moved = boxes + noise * (0.5 * share * sides + 0.5)
-    return np.clip(moved, 0, SIDE).astype(np.float32)
 
 
 def points_in(rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:

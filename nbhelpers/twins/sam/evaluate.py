@@ -8,9 +8,10 @@ import numpy as np
 
 from nbhelpers.artifacts import Check, Metric
 from nbhelpers.metrics import mask_iou
+from nbhelpers.teach.sam.prompts import jittered_boxes
 from nbhelpers.twins.recipe import Evaluation
-from nbhelpers.twins.sam.batches import boxes_of, jittered_boxes, points_in
-from nbhelpers.twins.sam.scenes import SceneStack, draw_stack
+from nbhelpers.twins.sam.batches import JITTER, boxes_of, points_in
+from nbhelpers.twins.sam.scenes import SIDE, SceneStack, draw_stack
 
 BAR_IOU = 0.80
 SCENES = 250
@@ -135,7 +136,9 @@ def _masks(
     assert segmenter is not None
     if prompt == "point":
         return segmenter(image, prompt, points_in(rng, truth))
-    return segmenter(image, prompt, jittered_boxes(rng, boxes) if prompt == "jittered box" else boxes)
+    return segmenter(
+        image, prompt, jittered_boxes(rng, boxes, (SIDE, SIDE), JITTER) if prompt == "jittered box" else boxes
+    )
 
 
 def _filled(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

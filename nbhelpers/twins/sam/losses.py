@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nbhelpers.teach.sam.losses import cross_entropy, dice, true_iou
 from nbhelpers.twins.sam.batches import Batch
 from nbhelpers.twins.sam.model import WIDTH
 from nbhelpers.twins.sam.scenes import SIDE
@@ -50,7 +51,7 @@ def sam_loss(model: nn.Module, batch: Batch) -> dict[str, Any]:
     """
     logits, quality, classes = model(batch)
     target = batch.masks[:, :, None].expand_as(logits)
-    per_mask = _mask_loss(logits, target)
+    per_mask = cross_entropy(logits, target) + dice(logits, target)
     error = functional.mse_loss(quality, true_iou(logits.detach(), target))
     dense = functional.cross_entropy(classes, batch.classes[:, ::2, ::2])
     masks = per_mask.min(dim=-1).values.mean()
@@ -60,19 +61,3 @@ def sam_loss(model: nn.Module, batch: Batch) -> dict[str, Any]:
         "iou": error.detach(),
         "dense": dense.detach(),
     }
-
-
-def _mask_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross entropy over the object's size plus Dice, (B, K, M): small objects count as much as large."""
-    entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum((-1, -2))
-    area = target.sum((-1, -2))
-    guess = logits.sigmoid()
-    dice = 1 - (2 * (guess * target).sum((-1, -2)) + 1) / (guess.sum((-1, -2)) + area + 1)
-    return entropy / (area + SIDE * SIDE / 32) + dice
-
-
-def true_iou(logits: Tensor, target: Tensor) -> Tensor:
-    """Overlap of the masks above 0 with the target, (B, K, M)."""
-    found, wanted = logits > 0, target > 0.5
-    common = (found & wanted).sum((-1, -2))
-    return common / (found | wanted).sum((-1, -2)).clamp(min=1)
