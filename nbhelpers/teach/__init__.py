@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbhelpers.teach.grounding_dino import tune_grounding_dino
     from nbhelpers.teach.teachers import Teachers, teachers_for, teachers_or_default, tune_teachers
 
 _HOME: dict[str, str] = {
@@ -11,9 +12,10 @@ _HOME: dict[str, str] = {
     "teachers_for": "teachers",
     "teachers_or_default": "teachers",
     "tune_teachers": "teachers",
+    "tune_grounding_dino": "grounding_dino.tuning",
 }
 
-__all__ = ["Teachers", "teachers_for", "teachers_or_default", "tune_teachers"]
+__all__ = ["Teachers", "teachers_for", "teachers_or_default", "tune_teachers", "tune_grounding_dino"]
 
 
 def __getattr__(name: str) -> Any:

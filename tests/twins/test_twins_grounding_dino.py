@@ -1,15 +1,12 @@
 """The Grounding DINO twin: vocabulary, model, losses, batches, training, detection, committed weights."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
 
 from nbhelpers.data.scenes import BASE_CLASSES, draw_scenes
-from nbhelpers.errors import BadInput
 from nbhelpers.models.places import twin_folder
-from nbhelpers.twins.grounding_dino import batches, build, detect, evaluate, losses, recipe, vocabulary
+from nbhelpers.twins.grounding_dino import batches, build, evaluate, losses, recipe, vocabulary
 from nbhelpers.twins.grounding_dino.losses import Targets
 from nbhelpers.twins.work import one_thread
 
@@ -84,10 +81,6 @@ def test_tokenizer_and_processor_come_back_with_the_same_ids_and_pixels(processo
     ours, theirs = (p(images=image, text=text, return_tensors="pt") for p in (processor, again))
     assert torch.equal(ours["pixel_values"], theirs["pixel_values"])
     assert ours["pixel_values"].shape[-1] == 128
-
-
-def test_prompts_are_lower_case_phrases_with_full_stops():
-    assert vocabulary.prompt_of(["Box", "Pallet_Jack"]) == "box. pallet jack."
 
 
 # model
@@ -296,66 +289,6 @@ def test_twenty_steps_lower_the_loss_and_a_second_call_changes_nothing(tmp_path,
     recipe.train(tmp_path / "b", 0, stages, scenes=16)
     name = "model.safetensors"
     assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-
-
-# detection
-
-
-class FixedModel:
-    """Answers every picture with the same three queries; scores as logits per token place."""
-
-    device, dtype = torch.device("cpu"), torch.float32
-
-    def __init__(self, scores, boxes):
-        self.scores, self.boxes = scores, boxes
-
-    def eval(self):
-        return self
-
-    def __call__(self, pixel_values, input_ids, **_):
-        logits = torch.full((len(pixel_values), len(self.boxes), 64), -torch.inf)
-        logits[..., : input_ids.shape[1]] = torch.logit(torch.tensor(self.scores))
-        return SimpleNamespace(
-            logits=logits, pred_boxes=torch.tensor(self.boxes).expand(len(pixel_values), -1, -1)
-        )
-
-
-#            [CLS] pallet   .    pallet jack   .   [SEP]
-TWO_PHRASES = [
-    [0.01, 0.90, 0.01, 0.60, 0.10, 0.01, 0.01],
-    [0.01, 0.50, 0.01, 0.50, 0.80, 0.01, 0.01],
-    [0.01, 0.70, 0.01, 0.30, 0.10, 0.01, 0.01],
-]
-BOXES = [[0.25, 0.5, 0.3, 0.6], [0.75, 0.5, 0.3, 0.6], [0.26, 0.5, 0.3, 0.6]]
-
-
-def test_classes_come_from_the_span_of_their_tokens_and_boxes_in_pixels(processor):
-    images = [np.zeros((50, 100, 3), np.uint8)]
-    (found,) = detect.detect(FixedModel(TWO_PHRASES, BOXES), processor, images, ["pallet", "pallet_jack"])
-    assert found.class_id.tolist() == [0, 1]  # the double of the pallet is gone
-    assert found.confidence == pytest.approx([0.9, 0.65])
-    assert found.xyxy[0] == pytest.approx([10, 10, 40, 40], abs=1e-4)
-
-
-def test_without_nms_doubles_stay_and_a_threshold_removes_the_weak(processor):
-    images = [np.zeros((50, 100, 3), np.uint8)] * 2
-    names = ["pallet", "pallet_jack"]
-    every = detect.detect(FixedModel(TWO_PHRASES, BOXES), processor, images, names, nms=None)
-    assert [one.confidence.tolist() for one in every] == [pytest.approx([0.9, 0.7, 0.65])] * 2
-    none = detect.detect(FixedModel(TWO_PHRASES, BOXES), processor, images[:1], names, threshold=0.95)
-    assert len(none[0]) == 0
-
-
-def test_pictures_of_several_shapes_come_back_in_their_order(processor):
-    images = [np.zeros((h, w, 3), np.uint8) for h, w in ((50, 100), (64, 64), (50, 100))]
-    found = detect.detect(FixedModel(TWO_PHRASES, BOXES), processor, images, ["pallet", "pallet_jack"])
-    assert [one.xyxy[0, 2] for one in found] == pytest.approx([40, 25.6, 40], abs=1e-4)
-
-
-@pytest.mark.parametrize("names", [[], ["box", " "], ["box. cone"]])
-def test_names_no_prompt_can_hold_are_refused(processor, names):
-    with pytest.raises(BadInput, match="class"):
-        detect.detect(FixedModel(TWO_PHRASES, BOXES), processor, [], names)
 
 
 # evaluation

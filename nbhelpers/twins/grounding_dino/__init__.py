@@ -5,17 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbhelpers.twins.grounding_dino.build import build_config, build_model
-    from nbhelpers.twins.grounding_dino.detect import detect
     from nbhelpers.twins.grounding_dino.recipe import RECIPE
-    from nbhelpers.twins.grounding_dino.vocabulary import build_processor, build_tokenizer, prompt_of
+    from nbhelpers.twins.grounding_dino.vocabulary import build_processor, build_tokenizer
 
 _HOME = {
     "build_config": "build",
     "build_model": "build",
     "build_processor": "vocabulary",
     "build_tokenizer": "vocabulary",
-    "prompt_of": "vocabulary",
-    "detect": "detect",
     "RECIPE": "recipe",
 }
 
@@ -24,8 +21,6 @@ __all__ = [
     "build_model",
     "build_processor",
     "build_tokenizer",
-    "prompt_of",
-    "detect",
     "RECIPE",
 ]
 

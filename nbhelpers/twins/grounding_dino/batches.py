@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbhelpers.data.scenes import BASE_CLASSES
-from nbhelpers.twins.grounding_dino.vocabulary import WORDS, prompt_of
+from nbhelpers.teach.grounding_dino import prompt_of
+from nbhelpers.twins.grounding_dino.vocabulary import WORDS
 
 if TYPE_CHECKING:
     from transformers import GroundingDinoProcessor

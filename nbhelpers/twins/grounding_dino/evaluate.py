@@ -9,8 +9,8 @@ import numpy as np
 
 from nbhelpers.artifacts import Check, Metric
 from nbhelpers.data.scenes import BASE_CLASSES
+from nbhelpers.teach.grounding_dino import detect
 from nbhelpers.twins.grounding_dino.batches import UNSEEN
-from nbhelpers.twins.grounding_dino.detect import detect
 from nbhelpers.twins.recipe import Evaluation
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ vocabulary has to put the same tokens on the same ids as BERT's: padding 0, [CLS
 """
 
 import string
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,13 +55,3 @@ def build_processor() -> "GroundingDinoProcessor":
 
     size = {"shortest_edge": SIDE_PX, "longest_edge": SIDE_PX}
     return GroundingDinoProcessor(GroundingDinoImageProcessor(size=size), build_tokenizer())
-
-
-def phrase(class_name: str) -> str:
-    """A class name as it stands in a prompt: "Pallet_Jack" becomes "pallet jack"."""
-    return " ".join(class_name.lower().replace("_", " ").split())
-
-
-def prompt_of(class_names: Sequence[str]) -> str:
-    """The prompt that asks for these classes: "box. pallet jack."."""
-    return " ".join(f"{phrase(name)}." for name in class_names)
