@@ -1,6 +1,6 @@
 """What passes between a student, the assignment of its predictions and the losses, for every student."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,6 +45,12 @@ class Targets:
     masks: "Tensor | None" = None
     class_scores: "Tensor | None" = None
 
+    def to(self, device: Any, non_blocking: bool = False) -> "Targets":
+        """The same on another device."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        tensors = {name: value for name, value in given.items() if value is not None}
+        return replace(self, **{k: v.to(device, non_blocking=non_blocking) for k, v in tensors.items()})
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -62,6 +68,15 @@ class Batch:
     targets: Targets
     placements: list[list[Placement]] = field(default_factory=list)
     teacher_maps: "dict[str, tuple[Tensor, Tensor]]" = field(default_factory=dict)
+
+    def to(self, device: Any, non_blocking: bool = False) -> "Batch":
+        """The same on another device; placements stay where they are."""
+        maps = {
+            name: (values.to(device, non_blocking=non_blocking), valid.to(device, non_blocking=non_blocking))
+            for name, (values, valid) in self.teacher_maps.items()
+        }
+        pixels = self.pixels.to(device, non_blocking=non_blocking)
+        return Batch(pixels, self.targets.to(device, non_blocking), self.placements, maps)
 
 
 @dataclass(frozen=True)

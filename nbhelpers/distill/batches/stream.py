@@ -1,0 +1,123 @@
+"""From the number of a batch to the batch."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nbhelpers.distill.batches.augmented import Augment, augmented
+from nbhelpers.distill.batches.collate import collate
+from nbhelpers.distill.batches.colour import jitter
+from nbhelpers.distill.batches.layout import plain, varied
+from nbhelpers.distill.batches.picture import Picture
+from nbhelpers.distill.batches.render import Drawn, draw
+from nbhelpers.distill.batches.source import Pictures
+from nbhelpers.distill.outputs import Batch
+
+if TYPE_CHECKING:
+    from nbhelpers.data import CocoSet
+
+MOSAIC = 4  # pictures in a mosaic
+
+
+class StudentBatches:
+    """Batch number m of a training, the same whenever it is asked for; see `student_batches`.
+
+    Input i of a training, counted from 0 over all batches, shows picture i modulo n of the order drawn for
+    epoch i // n, n being the number of images. Every batch is full: an epoch may end within one.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        batch: int,
+        seed: int,
+        epochs: int,
+        close_mosaic: float,
+        augment: Augment | None,
+        maps: Callable[[Batch], Batch] | None,
+        workers: int,
+    ) -> None:
+        self.pictures, self.batch, self.seed = pictures, batch, seed
+        self._mosaic_epochs = epochs - round(close_mosaic * epochs)
+        self._augment, self._maps = augment, maps
+        self._workers = ThreadPoolExecutor(workers) if workers > 1 else None
+        self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, int))
+
+    def __call__(self, number: int) -> Batch:
+        """Batch `number`, counted from 0."""
+        numbers = range(number * self.batch, (number + 1) * self.batch)
+        order = [self._picture_of(i) for i in numbers]
+        run = map if self._workers is None else self._workers.map
+        made = collate(list(run(self._input, numbers, order)))
+        return made if self._maps is None else self._maps(made)
+
+    def _picture_of(self, number: int) -> int:
+        epoch, place = divmod(number, len(self.pictures))
+        if self._order[0] != epoch:
+            drawn = np.random.default_rng((self.seed, epoch)).permutation(len(self.pictures))
+            self._order = epoch, drawn
+        return int(self._order[1][place])
+
+    def _input(self, number: int, first: int) -> Drawn:
+        rng = np.random.default_rng((self.seed, number // len(self.pictures), number))
+        chosen = [first]
+        if number // len(self.pictures) < self._mosaic_epochs:
+            chosen += rng.integers(len(self.pictures), size=MOSAIC - 1).tolist()
+        pictures = [self._taken(index, rng) for index in chosen]
+        parts = varied([picture.pixels.shape[:2] for picture in pictures], self.pictures.size, rng)
+        drawn = draw(pictures, parts, self.pictures.size)
+        return replace(drawn, pixels=jitter(drawn.pixels, rng))
+
+    def _taken(self, index: int, rng: np.random.Generator) -> Picture:
+        picture = self.pictures[index]
+        if self._augment is None:
+            return picture
+        return augmented(picture, self._augment, int(rng.integers(2**31)))
+
+
+def student_batches(
+    coco: "CocoSet",
+    size: int,
+    batch: int,
+    seed: int,
+    epochs: int,
+    *,
+    masks: bool,
+    class_agnostic: bool = False,
+    close_mosaic: float = 0.2,
+    augment: Augment | None = None,
+    teacher: Any = None,
+    workers: int = 0,
+    cache_mib: float = 1024,
+) -> StudentBatches:
+    """A pure function from the batch's number to the batch, for `nbhelpers.training.fit`.
+
+    Args:
+        coco: images and annotations; what an annotation carries as "weight" and "class_scores" goes along.
+        size: side S of the input, pixels; a multiple of 32.
+        batch: inputs per batch.
+        seed: of order, mosaics, scales, shifts, flips and colours.
+        epochs: of the training.
+        close_mosaic: share of the epochs, the last ones, in which every input shows one picture alone.
+        masks: whether targets have masks.
+        class_agnostic: every object is class 0.
+        augment: from (sample, seed) to the changed sample; applied to each picture first.
+        teacher: what fills `Batch.teacher_maps` (`distill.teacher_targets.TeacherTargets`).
+        workers: threads that make one batch together; 0 makes it in the caller's.
+        cache_mib: bound of the pictures kept in memory, MiB.
+
+    Raises:
+        BadInput: the set has no images, or annotations that do not fit it.
+    """
+    pictures = Pictures(coco, size, masks=masks, class_agnostic=class_agnostic, cache_mib=cache_mib)
+    return StudentBatches(pictures, batch, seed, epochs, close_mosaic, augment, teacher, workers)
+
+
+def plain_batch(pictures: Pictures, indices: list[int]) -> Batch:
+    """Some pictures as they are, each letterboxed alone: what a validation looks at."""
+    size = pictures.size
+    some = [pictures[index] for index in indices]
+    return collate([draw([one], [plain(one.pixels.shape[:2], size)], size) for one in some])
