@@ -62,7 +62,9 @@ class Augmenter:
 
     def _pipeline(self, side_px: int) -> Any:
         """The `Compose` for pictures of about this size."""
-        side = self.image_size or max(16, round(side_px / 16) * 16)
+        side = self.image_size or round(side_px / 16) * 16
+        if side_px < 16:
+            side = side_px
         if side not in self._pipelines:
             while len(self._pipelines) >= _KEPT_SIZES:
                 self._pipelines.pop(next(iter(self._pipelines)))

@@ -21,6 +21,8 @@ def transform_for(rule: Rule, side_px: int, min_visibility: float) -> Any:
         side_px: shorter side of the picture: blurs, spots and grain are shares of it.
         min_visibility: see `Covering`.
     """
+    if rule.transform == "bend":
+        return _bend(rule.strength, rule.probability, side_px)
     if rule.transform in _GEOMETRY:
         return _GEOMETRY[rule.transform](rule.strength, rule.probability)
     if rule.transform in _LIGHT:
@@ -47,8 +49,9 @@ def _stretch(s: float, p: float) -> Any:
     return _affine(p, scale={"x": side, "y": side}, shear=(-12 * s, 12 * s))
 
 
-def _bend(s: float, p: float) -> Any:
-    return albumentations().GridDistortion(num_steps=5, distort_limit=0.35 * s, p=p, **_CANVAS)
+def _bend(s: float, p: float, side_px: int) -> Any:
+    cells = min(5, max(1, side_px // 2))  # a cell must have pixels
+    return albumentations().GridDistortion(num_steps=cells, distort_limit=0.35 * s, p=p, **_CANVAS)
 
 
 def _shift(s: float, p: float) -> Any:
@@ -131,7 +134,6 @@ _GEOMETRY = {
     "zoom": _zoom,
     "zoom_in": _zoom_in,
     "stretch": _stretch,
-    "bend": _bend,
     "shift": _shift,
     "tilt": _tilt,
     "perspective": _perspective,
@@ -144,4 +146,4 @@ _LIGHT = {
     "flatten": _flatten,
 }
 _LENS = {"defocus": _defocus, "motion_blur": _motion_blur, "noise": _noise}
-GEOMETRY: frozenset[str] = frozenset(_GEOMETRY)
+GEOMETRY: frozenset[str] = frozenset({*_GEOMETRY, "bend"})
