@@ -4,10 +4,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbhelpers.teach.as_student import AsStudent
     from nbhelpers.teach.grounding_dino import tune_grounding_dino
     from nbhelpers.teach.teachers import Teachers, teachers_for, teachers_or_default, tune_teachers
 
 _HOME: dict[str, str] = {
+    "AsStudent": "as_student",
     "Teachers": "teachers",
     "teachers_for": "teachers",
     "teachers_or_default": "teachers",
@@ -15,7 +17,14 @@ _HOME: dict[str, str] = {
     "tune_grounding_dino": "grounding_dino.tuning",
 }
 
-__all__ = ["Teachers", "teachers_for", "teachers_or_default", "tune_teachers", "tune_grounding_dino"]
+__all__ = [
+    "AsStudent",
+    "Teachers",
+    "teachers_for",
+    "teachers_or_default",
+    "tune_teachers",
+    "tune_grounding_dino",
+]
 
 
 def __getattr__(name: str) -> Any:

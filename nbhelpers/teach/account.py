@@ -1,10 +1,10 @@
 """What the tuning of the teachers left behind, as a file: numbers for reports, and what they rest on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbhelpers.artifacts import read_json, sha256_file, sha256_value, write_json
 from nbhelpers.errors import BadInput
@@ -13,7 +13,9 @@ from nbhelpers.teach.tuned import TunedTeacher
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
     from nbhelpers.settings import TeachSection
+    from nbhelpers.teach.grounded_sam import Choice
 
+T = TypeVar("T")
 ACCOUNT = "tuned.json"
 # What does not change which weights come out, only when the work stops or what is written beside it.
 _NOT_INPUTS = {"max_minutes", "tensorboard"}
@@ -56,7 +58,12 @@ def _content(coco: "CocoSet") -> dict[str, Any]:
 
 
 def write_account(
-    folder: Path, mark: str, first_choice: bool, settings: "TeachSection", tuned: Mapping[str, TunedTeacher]
+    folder: Path,
+    mark: str,
+    first_choice: bool,
+    max_minutes: float,
+    tuned: Mapping[str, TunedTeacher],
+    choices: "Sequence[Choice]",
 ) -> Path:
     """Write the account; it is written last, so that one that is there says the teachers are finished.
 
@@ -64,21 +71,19 @@ def write_account(
         folder: of the teachers.
         mark: `fingerprint` of what they rest on.
         first_choice: whether each is the first model of its candidates.
-        settings: section `teach`.
+        max_minutes: that each training was given.
         tuned: by name.
+        choices: how the thresholds were chosen.
     """
-    records = {name: _portable(asdict(one), folder) for name, one in tuned.items()}
+    places = {name: one.adapter.relative_to(folder).as_posix() for name, one in tuned.items()}
     content = {
         "fingerprint": mark,
         "first_choice": first_choice,
-        "max_minutes": settings.max_minutes,
-        "tuned": records,
+        "max_minutes": max_minutes,
+        "tuned": {name: asdict(one) | {"adapter": places[name]} for name, one in tuned.items()},
+        "choices": [asdict(one) for one in choices],
     }
     return write_json(folder / ACCOUNT, content)
-
-
-def _portable(record: dict[str, Any], folder: Path) -> dict[str, Any]:
-    return record | {"adapter": Path(record["adapter"]).relative_to(folder).as_posix()}
 
 
 def read_tuned(folder: Path) -> dict[str, TunedTeacher]:
@@ -87,11 +92,30 @@ def read_tuned(folder: Path) -> dict[str, TunedTeacher]:
     Raises:
         BadInput: the file is there and is no such account.
     """
+
+    def build(found: dict[str, Any]) -> dict[str, TunedTeacher]:
+        return {name: _tuned(record, Path(folder)) for name, record in found.items()}
+
+    return _read(folder, "tuned", build, {})
+
+
+def read_choices(folder: Path) -> "list[Choice]":
+    """How the thresholds were chosen; empty where the teachers were put together without tuning.
+
+    Raises:
+        BadInput: the file is there and is no such account.
+    """
+    from nbhelpers.teach.grounded_sam import Choice
+
+    return _read(folder, "choices", lambda found: [Choice(**one) for one in found], [])
+
+
+def _read(folder: Path, key: str, build: Callable[[Any], T], nothing: T) -> T:
     path = Path(folder) / ACCOUNT
     if not path.is_file():
-        return {}
+        return nothing
     try:
-        return {name: _tuned(record, path.parent) for name, record in read_json(path)["tuned"].items()}
+        return build(read_json(path)[key])
     except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f"{path}: is no account of tuned teachers ({error!r}); tune them again into {path.parent.name}"

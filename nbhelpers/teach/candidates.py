@@ -1,12 +1,13 @@
 """Which model becomes a teacher: the profile's models from the largest down, or the one that was named."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nbhelpers.memory.shapes import Shapes
 
 if TYPE_CHECKING:
-    from nbhelpers.models import Loaded
+    from nbhelpers.models import Loaded, Rung
     from nbhelpers.settings import LoraSettings
 
 # What a prompt takes: words, a full stop after each class, [CLS] and [SEP]. Tokenizers part rare words.
@@ -29,13 +30,45 @@ def candidates(purpose: str, settings: "LoraSettings", profile: str) -> list[str
     return chain(purpose, profile) if settings.model == "auto" else [settings.model]
 
 
-def step_shapes(purpose: str, settings: "LoraSettings", class_names: Sequence[str]) -> Shapes:
-    """The size of one training step, for the dry run that decides whether a model fits."""
+def step_shapes(purpose: str, name: str, settings: "LoraSettings", class_names: Sequence[str]) -> Shapes:
+    """The size of one training step of a model, for the dry run that decides whether it fits.
+
+    Args:
+        purpose: `detector` or `segmenter`.
+        name: of the model.
+        settings: its batch is used.
+        class_names: the detector's prompt.
+    """
     if purpose == "segmenter":
         return Shapes(batch=settings.batch, images=1)
     words = sum(len(name.replace("_", " ").split()) for name in class_names)
     tokens = _ENDS + len(class_names) + _TOKENS_PER_WORD * words
-    return Shapes(batch=settings.batch, images=1, text_tokens=min(_MOST, tokens))
+    return Shapes(settings.batch, images=1, size=_picture_side(name), text_tokens=min(_MOST, tokens))
+
+
+def _picture_side(name: str) -> int:
+    """Side of a square with as many pixels as the detector's pictures have: dry runs know squares only.
+
+    Where the processor's file is at hand it says how large they are; else the published models' 800 x 1333.
+    """
+    from nbhelpers.artifacts import read_json
+    from nbhelpers.teach.grounding_dino.footprint import LONG_PX, SHORT_PX, square_side
+
+    for file in _processor_files(name):
+        content: dict[str, Any] = read_json(file)
+        size = content.get("image_processor", content).get("size", {})
+        if {"shortest_edge", "longest_edge"} <= size.keys():
+            return square_side(size["shortest_edge"], size["longest_edge"])
+    return square_side(SHORT_PX, LONG_PX)
+
+
+def _processor_files(name: str) -> list[Path]:
+    from nbhelpers.models import twin_folder
+
+    given = Path(name).expanduser()
+    folder = twin_folder(name) if name.startswith("tiny/") and not given.is_dir() else given
+    files = [folder / "processor_config.json", folder / "preprocessor_config.json"]
+    return [file for file in files if file.is_file()]
 
 
 def load_teacher(
@@ -60,10 +93,18 @@ def load_teacher(
     Raises:
         NothingFits: no candidate could be taken; says of each why.
     """
-    from nbhelpers.models import load
+    from nbhelpers.models import NothingFits, load
 
-    names = candidates(purpose, settings, profile)
-    loaded = load(names, task="tune", device=device, shapes=step_shapes(purpose, settings, class_names))
-    for rung in loaded.rungs:
-        say(f"{purpose}: {rung.name} {'taken' if rung.taken else 'left'}: {rung.reason}")
-    return loaded
+    left: list[Rung] = []
+    for name in candidates(purpose, settings, profile):
+        shapes = step_shapes(purpose, name, settings, class_names)  # a twin's pictures are smaller
+        try:
+            loaded = load(name, task="tune", device=device, shapes=shapes)
+        except NothingFits as refused:
+            left += refused.rungs
+            say(f"{purpose}: {name} is left: {refused.rungs[-1].reason}")
+            continue
+        say(f"{purpose}: {name} is taken: {loaded.reason}")
+        loaded.rungs = [*left, *loaded.rungs]
+        return loaded
+    raise NothingFits(left)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.errors import BadInput
-from nbhelpers.teach.account import fingerprint, finished, read_tuned, write_account
+from nbhelpers.teach.account import fingerprint, finished, read_choices, read_tuned, write_account
 from nbhelpers.teach.candidates import candidates, load_teacher
 from nbhelpers.teach.tuned import TunedTeacher
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet, Prepared
     from nbhelpers.settings import LoraSettings, Settings, TeachSection
+    from nbhelpers.teach.grounded_sam import Choice
     from nbhelpers.teach.record import TeachersRecord
 
 Say = Callable[[str], None]
@@ -28,11 +29,13 @@ class Teachers:
         folder: with `teachers.json`, `tuned.json`, and per teacher `adapter/` and `fit/`.
         record: content of `teachers.json`: what `GroundedSam.from_folder` needs.
         tuned: accounts of the trainings by teacher, `grounding_dino` and `sam`; only those that were tuned.
+        choices: how the threshold of each class was chosen.
     """
 
     folder: Path
     record: "TeachersRecord"
     tuned: dict[str, TunedTeacher] = field(default_factory=dict)
+    choices: "list[Choice]" = field(default_factory=list)
 
 
 def teachers_for(mode_config: Mapping[str, Any]) -> list[str]:
@@ -91,10 +94,10 @@ def tune_teachers(
         return read_teachers_of(job.folder)
     made = {name: _tune(name, job) for name in wanted}
     tuned = {name: one for name, (_, one) in made.items()}
-    record = _record(job, made)
+    record, choices = _record(job, made)
     first_choice = all(base == names[name][0] for name, (base, _) in made.items())
-    write_account(job.folder, mark, first_choice, settings, tuned)
-    return Teachers(job.folder, record, tuned)
+    write_account(job.folder, mark, first_choice, settings.max_minutes, tuned, choices)
+    return Teachers(job.folder, record, tuned, choices)
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def _tune(name: str, job: _Job) -> tuple[str, TunedTeacher]:
     return base, tuned
 
 
-def _record(job: _Job, made: Mapping[str, tuple[str, TunedTeacher]]) -> "TeachersRecord":
+def _record(job: _Job, made: Mapping[str, tuple[str, TunedTeacher]]) -> "tuple[TeachersRecord, list[Choice]]":
     """Put the tuned teachers together, choose thresholds on the validation part, write `teachers.json`."""
     from nbhelpers.teach.record import Part, TeachersRecord, write_teachers
 
@@ -161,24 +164,25 @@ def _record(job: _Job, made: Mapping[str, tuple[str, TunedTeacher]]) -> "Teacher
         segmenter=parts.get("segmenter"),
     )
     write_teachers(job.folder, record)
-    if record.detector is not None:
-        record = replace(record, thresholds=_thresholds(job))
-        write_teachers(job.folder, record)
-    return record
+    choices = _choices(job)
+    record = replace(record, thresholds={one.name: one.threshold for one in choices})
+    write_teachers(job.folder, record)
+    return record, choices
 
 
-def _thresholds(job: _Job) -> dict[str, float]:
-    """The least score per class, from the teachers as they now lie in the folder."""
+def _choices(job: _Job) -> "list[Choice]":
+    """The least score per class, chosen with the teachers as they now lie in the folder."""
     from nbhelpers.memory import release
     from nbhelpers.teach.grounded_sam import GroundedSam
 
     teachers = GroundedSam.from_folder(job.folder, device=job.device)
-    found = teachers.choose_thresholds(job.val)
+    teachers.choose_thresholds(job.val)
+    choices = teachers.choices
     del teachers
     release()
-    chosen = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    chosen = ", ".join(f"{one.name} {one.threshold:.2f}" for one in choices)
     job.say(f"thresholds chosen on {len(job.val.images)} validation images: {chosen}")
-    return found
+    return choices
 
 
 def read_teachers_of(folder: Path) -> Teachers:
@@ -189,7 +193,8 @@ def read_teachers_of(folder: Path) -> Teachers:
     """
     from nbhelpers.teach.record import read_teachers
 
-    return Teachers(Path(folder), read_teachers(Path(folder)), read_tuned(Path(folder)))
+    folder = Path(folder)
+    return Teachers(folder, read_teachers(folder), read_tuned(folder), read_choices(folder))
 
 
 def teachers_or_default(
