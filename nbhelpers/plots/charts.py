@@ -3,12 +3,12 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbhelpers.errors import BadInput
-from nbhelpers.plots.palette import PALETTE
+from nbhelpers.plots.palette import PALETTE, text_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,11 +119,23 @@ def bars(
     ylabel: str,
     title: str = "",
     *,
+    intervals: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     number_format: str = "{:g}",
     width_in: float = 6.0,
     height_in: float = 3.4,
 ) -> "Figure":
-    """Plot one bar per name, or a group of bars per name for several named series, with the values on top."""
+    """Plot one bar per name, or a group of bars per name for several named series, with the values on top.
+
+    Args:
+        names: below the bars.
+        values: heights, or heights by series.
+        ylabel: what is counted, with its unit.
+        title: above the axes.
+        intervals: by series (`""` where there is one alone) a (low, high) per bar, drawn as whiskers.
+        number_format: of the values.
+        width_in: inches.
+        height_in: inches.
+    """
     series = values if isinstance(values, Mapping) else {"": values}
     width = 0.8 / max(1, len(series))
     with style():
@@ -133,9 +145,23 @@ def bars(
         for place, (label, heights) in enumerate(series.items()):
             xs = np.arange(len(names)) + (place - (len(series) - 1) / 2) * width
             drawn = axis.bar(xs, heights, width=width * 0.94, label=label or None)
-            axis.bar_label(drawn, fmt=number_format.format, fontsize=8, padding=2, color="#444444")
+            look: dict[str, Any] = {"fmt": number_format.format, "fontsize": 8, "padding": 2}
+            if intervals is None or label not in intervals:
+                axis.bar_label(drawn, color="#444444", **look)
+            else:  # the whisker stands where the value would
+                _whiskers(axis, xs, heights, intervals[label])
+                axis.bar_label(drawn, label_type="center", color=text_color(place), **look)
         axis.set(ylabel=ylabel, title=title, xticks=np.arange(len(names)), xticklabels=list(names))
         axis.margins(y=0.12)
         if any(series):
             axis.legend()
     return figure
+
+
+def _whiskers(
+    axis: "Axes", xs: np.ndarray, heights: Sequence[float], intervals: Sequence[tuple[float, float]]
+) -> None:
+    """Vertical lines from low to high; an interval need not lie evenly about its value, nor hold it."""
+    low, high = np.transpose(np.asarray(intervals, float))
+    axis.vlines(xs, low, high, color="#333333", linewidth=1.4)
+    axis.plot(xs, heights, ".", color="#333333", markersize=3)

@@ -13,7 +13,7 @@ from nbhelpers.teach.tuned import TunedTeacher
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet, Prepared
     from nbhelpers.settings import LoraSettings, Settings, TeachSection
-    from nbhelpers.teach.grounded_sam import Choice
+    from nbhelpers.teach.grounded_sam import Choice, GroundedSam
     from nbhelpers.teach.record import TeachersRecord
 
 Say = Callable[[str], None]
@@ -36,6 +36,31 @@ class Teachers:
     record: "TeachersRecord"
     tuned: dict[str, TunedTeacher] = field(default_factory=dict)
     choices: "list[Choice]" = field(default_factory=list)
+
+    def load(self, device: str = "auto", *, adapters: bool = True) -> "GroundedSam":
+        """The teachers in memory, ready to label.
+
+        Args:
+            device: `auto`, `cpu` or `cuda:N`.
+            adapters: False gives the same models as they were before tuning, with default thresholds.
+
+        Raises:
+            BadInput: an adapter is damaged, or its base model is not the one it was made on.
+            NothingFits: a base model could not be loaded; says why.
+        """
+        from nbhelpers.teach.grounded_sam import GroundedSam
+
+        if adapters:
+            return GroundedSam.from_folder(self.folder, device)
+        record = self.record
+        return GroundedSam.from_pretrained(
+            record.detector and record.detector.base,
+            record.segmenter and record.segmenter.base,
+            mode=record.mode,
+            class_mapping={str(number): name for number, name in enumerate(record.class_names)},
+            nms=record.nms,
+            device=device,
+        )
 
 
 def teachers_for(mode_config: Mapping[str, Any]) -> list[str]:

@@ -196,6 +196,17 @@ def test_bars_are_grouped_and_numbered() -> None:
     assert bars(["a"], [1.0], "y").axes[0].get_legend() is None
 
 
+def test_bars_show_their_intervals() -> None:
+    spans = {"before": [(0.2, 0.5), (0.1, 0.4)], "after": [(0.5, 0.7), (0.3, 0.6)]}
+    figure = bars(["box", "mask"], {"before": [0.3, 0.2], "after": [0.6, 0.5]}, "AP", intervals=spans)
+    lines = [segment for held in figure.axes[0].collections for segment in held.get_segments()]
+    assert [[tuple(line[:, 1]) for line in lines[:2]], [tuple(line[:, 1]) for line in lines[2:]]] == [
+        spans["before"],
+        spans["after"],
+    ]
+    assert figure.axes[0].get_ylim()[1] >= 0.7, "no whisker is cut off"
+
+
 def test_style_is_undone_after_the_block() -> None:
     import matplotlib as mpl
 
