@@ -142,7 +142,7 @@ def _full(processor: Any, logits: "Tensor", scores: "Tensor", place: "Placed") -
     """Kept masks at the picture's size; those that vanish there are left out."""
     import torch
 
-    from nbhelpers.teach.sam.segment import full_size
+    from nbhelpers.teach.sam import full_size
 
     masks = full_size(processor, list(logits), place)
     filled = masks.any(axis=(1, 2))

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
         encoder_digest,
         image_key,
     )
+    from nbhelpers.teach.sam.outlines import Masks, decode, full_size, segment
     from nbhelpers.teach.sam.placement import Placed, placed
-    from nbhelpers.teach.sam.segment import Masks, decode, segment
     from nbhelpers.teach.sam.tuning import tune_sam
 
 _HOME = {
@@ -25,9 +25,10 @@ _HOME = {
     "image_key": "embeddings",
     "Placed": "placement",
     "placed": "placement",
-    "Masks": "segment",
-    "decode": "segment",
-    "segment": "segment",
+    "Masks": "outlines",
+    "decode": "outlines",
+    "full_size": "outlines",
+    "segment": "outlines",
     "tune_sam": "tuning",
 }
 
@@ -42,6 +43,7 @@ __all__ = [
     "placed",
     "Masks",
     "decode",
+    "full_size",
     "segment",
     "tune_sam",
 ]

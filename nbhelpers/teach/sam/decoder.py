@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from nbhelpers.teach.sam.batches import SamBatch
 from nbhelpers.teach.sam.embeddings import plain_model
 from nbhelpers.teach.sam.losses import mask_losses
-from nbhelpers.teach.sam.segment import prompt
+from nbhelpers.teach.sam.outlines import prompt
 
 
 class PromptedDecoder(nn.Module):

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from nbhelpers.teach.sam.embeddings import Embedding, EmbeddingCache, embed_through, image_key
+from nbhelpers.teach.sam.embeddings import Embedding, EmbeddingCache, embed, image_key
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
@@ -19,7 +19,7 @@ class KeptEmbeddings:
 
     Attributes:
         encoded: how often the encoder ran.
-        encoder_s: seconds it took, decoding of images included.
+        encoder_s: seconds it took, keeping them included.
     """
 
     def __init__(self, coco: "CocoSet", model: Any, processor: Any, cache: EmbeddingCache) -> None:
@@ -34,11 +34,13 @@ class KeptEmbeddings:
         return self._compute(image_id) if found is None else found
 
     def _compute(self, image_id: int) -> Embedding:
-        began, misses = time.monotonic(), self._cache.misses
         image = self._coco.image(image_id)
         key = self._keys.setdefault(image_id, image_key(image))
-        found = embed_through(self._cache, self._model, self._processor, image, key)
-        if self._cache.misses > misses:
-            self.encoded += 1
-            self.encoder_s += time.monotonic() - began
+        found = self._cache.get(key)  # another training, or another image of the same pixels, may have it
+        if found is not None:
+            return found
+        began = time.monotonic()
+        found = self._cache.put(key, embed(self._model, self._processor, image))
+        self.encoded += 1
+        self.encoder_s += time.monotonic() - began
         return found

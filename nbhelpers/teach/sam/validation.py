@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nbhelpers.metrics import mask_iou
 from nbhelpers.teach.sam.embeddings import Embedding
 from nbhelpers.teach.sam.objects import Picture
-from nbhelpers.teach.sam.segment import Masks, decode
+from nbhelpers.teach.sam.outlines import Masks, decode
 
 AT_ONCE = 8  # pictures whose masks are held at once
 _DRAWS, _LEVEL = 2000, 0.95
