@@ -2,6 +2,7 @@
 
 from nbhelpers.settings.load import SECTIONS, Settings, load_settings
 from nbhelpers.settings.sections import (
+    AugmentSettings,
     DataSection,
     DistillSection,
     ExportSection,
@@ -16,6 +17,7 @@ from nbhelpers.settings.sources import profile_names
 
 __all__ = [
     "SECTIONS",
+    "AugmentSettings",
     "DataSection",
     "DistillSection",
     "ExportSection",

@@ -57,6 +57,32 @@ class MemorySection(Section):
     sample_interval_s: float = Field(0.1, gt=0, le=10, description="seconds between two readings")
 
 
+Characteristic = Literal[
+    "changes_shape",
+    "changes_size",
+    "reflective_surface",
+    "low_contrast",
+    "moves_or_vibrates",
+    "semi_transparent",
+    "similar_to_background",
+    "multiple_objects",
+    "partially_hidden",
+]
+
+
+class AugmentSettings(Section):
+    """What the pictures of a site are like; the calm values ask for no augmentation."""
+
+    characteristics: tuple[Characteristic, ...] = Field(default=(), description="of the objects")
+    lighting: Literal["stable", "variable", "poor"] = "stable"
+    camera: Literal["fixed", "moving", "shaky"] = "fixed"
+    background: Literal["clean", "busy", "changing"] = "clean"
+    distance: Literal["fixed", "variable", "close"] = "fixed"
+    intensity: Literal["low", "medium", "high"] = Field(
+        default="medium", description="how strongly and how often it is imitated"
+    )
+
+
 class DataSection(Section):
     """Notebook 02: checking, completing and splitting a COCO set."""
 
@@ -72,6 +98,7 @@ class DataSection(Section):
     labelled: float | Literal["auto"] = Field(
         "auto", description="share of the train part whose labels are used; auto: 0.1 of drawn scenes, else 1"
     )
+    augment: AugmentSettings = AugmentSettings()
 
 
 class LoraSettings(Section):
@@ -157,6 +184,7 @@ class DistillSection(Section):
     learning_rate: float = Field(0.002, gt=0, lt=1, description="AdamW, at the end of the warm-up")
     warmup: float = Field(0.05, ge=0, le=0.5, description="share of the epochs with rising learning rate")
     close_mosaic: float = Field(0.2, ge=0, le=1, description="share of the last epochs without mosaics")
+    tensorboard: bool = Field(True, description="losses and scores are written for TensorBoard")
     losses: LossSettings = LossSettings()
     pseudo_score: float = Field(
         0.0, ge=0, le=1, description="least score of a pseudo-label, beside the thresholds chosen per class"

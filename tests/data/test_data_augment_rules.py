@@ -123,3 +123,18 @@ build_augmenter(Conditions(lighting="poor"), always=True)(sample, 1)
 def test_it_stays_off_the_network_prints_nothing_and_warns_of_nothing():
     done = subprocess.run([sys.executable, "-c", SILENT], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_settings_know_the_same_words():
+    from typing import get_args
+
+    from nbhelpers.settings import AugmentSettings, load_settings
+    from nbhelpers.settings.sections import Characteristic
+
+    assert get_args(Characteristic) == CHARACTERISTICS
+    for key, values in {**ENVIRONMENT, "intensity": INTENSITIES}.items():
+        assert get_args(AugmentSettings.model_fields[key].annotation) == values
+    assert Conditions.of(AugmentSettings(), seed=2) == Conditions(seed=2)
+    given = ["data.augment.lighting=poor", "data.augment.characteristics=[low_contrast]"]
+    found = Conditions.of(load_settings("cpu", given).data.augment)
+    assert found == Conditions(("low_contrast",), lighting="poor")
