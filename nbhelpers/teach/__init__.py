@@ -5,11 +5,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbhelpers.teach.as_student import AsStudent
-    from nbhelpers.teach.grounding_dino import tune_grounding_dino
-    from nbhelpers.teach.teachers import Teachers, teachers_for, teachers_or_default, tune_teachers
+    from nbhelpers.teach.grounded_sam import GroundedSam, thresholds_table
+    from nbhelpers.teach.grounding_dino import detect, prompt_of, tune_grounding_dino
+    from nbhelpers.teach.record import TeachersRecord, read_teachers
+    from nbhelpers.teach.rungs import candidates, load_teacher
+    from nbhelpers.teach.sam import segment, tune_sam
+    from nbhelpers.teach.teachers import (
+        PURPOSES,
+        Teachers,
+        read_teachers_of,
+        teachers_for,
+        teachers_or_default,
+        tune_teachers,
+    )
+    from nbhelpers.teach.tuned import TunedTeacher
 
 _HOME: dict[str, str] = {
     "AsStudent": "as_student",
+    "GroundedSam": "grounded_sam",
+    "thresholds_table": "grounded_sam",
+    "detect": "grounding_dino",
+    "prompt_of": "grounding_dino",
+    "TeachersRecord": "record",
+    "read_teachers": "record",
+    "candidates": "rungs",
+    "load_teacher": "rungs",
+    "segment": "sam",
+    "tune_sam": "sam",
+    "PURPOSES": "teachers",
+    "TunedTeacher": "tuned",
+    "read_teachers_of": "teachers",
     "Teachers": "teachers",
     "teachers_for": "teachers",
     "teachers_or_default": "teachers",
@@ -19,6 +44,19 @@ _HOME: dict[str, str] = {
 
 __all__ = [
     "AsStudent",
+    "GroundedSam",
+    "thresholds_table",
+    "detect",
+    "prompt_of",
+    "TeachersRecord",
+    "read_teachers",
+    "candidates",
+    "load_teacher",
+    "segment",
+    "tune_sam",
+    "PURPOSES",
+    "TunedTeacher",
+    "read_teachers_of",
     "Teachers",
     "teachers_for",
     "teachers_or_default",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbhelpers.errors import BadInput
 from nbhelpers.teach.account import fingerprint, finished, read_choices, read_tuned, write_account
-from nbhelpers.teach.candidates import candidates, load_teacher
+from nbhelpers.teach.rungs import candidates, load_teacher
 from nbhelpers.teach.tuned import TunedTeacher
 
 if TYPE_CHECKING:
