@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbhelpers.distill.auto import Plan, make_plan
     from nbhelpers.distill.evaluate import SetResults, evaluate_student, run_on_set
+    from nbhelpers.distill.label_quality import LabelQuality, worst_figure
+    from nbhelpers.distill.mixing import mix
     from nbhelpers.distill.postprocess import Letterbox, decode, letterbox
+    from nbhelpers.distill.pseudo_labels import LabelRun, label_images
     from nbhelpers.distill.students import (
         STUDENTS,
         Student,
@@ -36,6 +39,11 @@ _HOME = {
     "run_on_set": "evaluate",
     "SetResults": "evaluate",
     "LICENCE_NOTE": "ultralytics_quiet",
+    "label_images": "pseudo_labels",
+    "LabelRun": "pseudo_labels",
+    "LabelQuality": "label_quality",
+    "worst_figure": "label_quality",
+    "mix": "mixing",
 }
 
 __all__ = [
@@ -56,6 +64,11 @@ __all__ = [
     "run_on_set",
     "SetResults",
     "LICENCE_NOTE",
+    "label_images",
+    "LabelRun",
+    "LabelQuality",
+    "worst_figure",
+    "mix",
 ]
 
 
