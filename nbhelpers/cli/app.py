@@ -8,7 +8,19 @@ from typing import Annotated, NoReturn
 import typer
 
 import nbhelpers
-from nbhelpers.cli import data, distill, export, fit, images, machine, notebooks, scores, twins
+from nbhelpers.cli import (
+    augment,
+    data,
+    distill,
+    export,
+    fit,
+    images,
+    machine,
+    notebooks,
+    scores,
+    teach,
+    twins,
+)
 from nbhelpers.cli.output import DEBUG_OPTION, JSON_OPTION, Answer, emit, explain, keep_stdout_for_json
 
 app = typer.Typer(
@@ -20,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (machine, fit, notebooks, data, distill, export, scores, images, twins):
+for room in (machine, fit, notebooks, data, augment, teach, distill, export, scores, images, twins):
     room.add_to(app)
 
 

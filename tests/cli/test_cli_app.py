@@ -13,8 +13,8 @@ from nbhelpers.cli.output import Answer, explain
 from nbhelpers.errors import BadInput, CheckFailed
 
 COMMANDS = (
-    *("doctor", "fit", "run", "report", "validate-dataset", "draw-scenes"),
-    *("train-student", "optimize-model", "evaluate", "infer"),
+    *("doctor", "fit", "run", "report", "validate-dataset", "draw-scenes", "augment"),
+    *("train-teacher", "label", "train-student", "optimize-model", "evaluate", "infer"),
 )
 HEAVY = (
     "torch",

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbhelpers.artifacts import sha256_value
 from nbhelpers.data.augment.conditions import Conditions
 from nbhelpers.data.augment.library import albumentations
 from nbhelpers.data.augment.rules import Rules, rules_for
 from nbhelpers.data.augment.sample import Sample
 from nbhelpers.data.augment.transforms import GEOMETRY, transform_for
 
+# Raise it with every change of what a rule does to a picture: what was made by another version is made again.
+VERSION = 1
 _KEPT_SIZES = 16  # pipelines kept, one per rounded size of picture
 
 
@@ -36,6 +39,13 @@ class Augmenter:
     min_visibility: float = 0.15
     _pipelines: dict[int, Any] = field(default_factory=dict, repr=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """By which one knows again what this augmenter does."""
+        rules = [(rule.transform, rule.strength, rule.probability) for rule in self.rules]
+        made = {"rules": rules, "seed": self.seed, "size": self.image_size, "least": self.min_visibility}
+        return sha256_value({**made, "version": VERSION})
 
     def __call__(self, sample: Sample, seed: int) -> Sample:
         """Draw one augmented version.

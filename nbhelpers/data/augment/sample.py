@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
+    import supervision as sv
+
     from nbhelpers.data.coco import CocoSet
 
 
@@ -66,6 +68,12 @@ class Sample:
         """`index`, never None."""
         assert self.index is not None  # set when the sample was made
         return self.index
+
+    def detections(self) -> "sv.Detections":
+        """The labels as supervision knows them, for drawing."""
+        import supervision as sv
+
+        return sv.Detections(xyxy=self.boxes, mask=self.masks, class_id=self.classes.astype(int))
 
     def __len__(self) -> int:
         """How many objects there are."""
