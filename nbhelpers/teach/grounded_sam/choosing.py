@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.errors import BadInput
-from nbhelpers.teach.grounded_sam.teacher import AGNOSTIC, FLOOR
+from nbhelpers.teach.grounded_sam.classes import AGNOSTIC
 from nbhelpers.teach.grounded_sam.thresholds import Choice, best_thresholds
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
     from nbhelpers.teach.grounded_sam.teacher import GroundedSam
 
+_FLOOR = 0.02  # weaker boxes change no threshold by more than rounding
 _GRID_FLOOR = 0.3  # SAM alone: least predicted IoU that is looked at, since every mask costs a comparison
 
 
@@ -49,7 +50,7 @@ def _answers(teachers: "GroundedSam", val: "CocoSet", category_ids: list[int]) -
     boxes_only = teachers.detector is not None
     quick = replace(teachers, mode="detection", segmenter=None) if boxes_only else teachers
     quick.names = teachers.names or tuple(val.class_names)
-    least = dict.fromkeys(quick.names, FLOOR if boxes_only else _GRID_FLOOR)
+    least = dict.fromkeys(quick.names, _FLOOR if boxes_only else _GRID_FLOOR)
     results: list[dict[str, Any]] = []
     with progress(total=len(val.images), label="thresholds", unit="image") as bar:
         for start in range(0, len(val.images), teachers.batch):

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    pass
+from nbhelpers.errors import BadInput
+from nbhelpers.teach.record import Part
 
 
 @dataclass
@@ -71,3 +71,46 @@ def bring(
         model, loaded.processor, loaded.name, loaded.revision, adapter, digest, merge and adapter is not None,
         loaded.reason if loaded.rungs else "given",
     )  # fmt: skip
+
+
+def bring_part(folder: Path, part: Part, merge: bool, device: str) -> Teacher:
+    """Load a teacher as the record in `folder` names it.
+
+    Raises:
+        BadInput: the base model or the adapter is another one than the record speaks of.
+    """
+    root = folder if folder.is_dir() else folder.parent
+    adapter = None if part.adapter is None else root / part.adapter
+    # On the hub the very commit is asked for; a folder's revision is a hash, which is compared below.
+    commit = part.revision if part.revision and ":" not in part.revision else None
+    teacher = bring(part.base, adapter, merge=merge, device=device, revision=commit)
+    if part.revision and teacher.revision != part.revision:
+        raise BadInput(
+            f"{folder}: was made with revision {part.revision} of {part.base}, this is {teacher.revision}; "
+            "bring that revision or tune the teachers again"
+        )
+    return teacher
+
+
+def part_of(teacher: Teacher | None, folder: Path) -> Part | None:
+    """What the record in `folder` says of a teacher; its adapter must lie below the folder.
+
+    Raises:
+        BadInput: it lies elsewhere.
+    """
+    if teacher is None:
+        return None
+    adapter = None
+    if teacher.adapter is not None:
+        root, own = Path(folder).resolve(), teacher.adapter.resolve()
+        if not own.is_relative_to(root):
+            raise BadInput(f"{teacher.adapter}: lies outside {folder}; copy the adapter there first")
+        adapter = own.relative_to(root).as_posix()
+    return Part(teacher.base, teacher.revision, adapter)
+
+
+def account(teacher: Teacher) -> str:
+    """A teacher in words."""
+    if teacher.adapter is None:
+        return f"{teacher.base}, untuned"
+    return f"{teacher.base} with adapter {teacher.adapter.name}" + (", merged" if teacher.merged else "")

@@ -1,12 +1,13 @@
 """One batch of pictures of one shape through the teachers: boxes, masks for them, features on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nbhelpers.errors import BadInput
 from nbhelpers.teach.grounded_sam.boxes import Candidates, Chosen, candidates, choose
 from nbhelpers.teach.grounded_sam.everything import segment_everything
 from nbhelpers.teach.grounded_sam.features import FeatureMap, captured, of_embedding
@@ -171,3 +172,22 @@ def _everything(teachers: "GroundedSam", segmenter: "Teacher", image: Image, wan
     }
     detections = sv.Detections(found.boxes, found.masks, found.scores, np.zeros(count, int), data=data)
     return Seen(detections, maps)
+
+
+def same_shape(images: Sequence[Image], batch: int) -> Iterator[list[int]]:
+    """Numbers of pictures in batches of one shape, so that none is padded for another's sake.
+
+    Raises:
+        BadInput: a picture that is not HWC uint8 RGB.
+    """
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for number, image in enumerate(images):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+            raise BadInput(
+                f"picture {number}: shape {image.shape} and dtype {image.dtype}; give height x width x 3, "
+                "uint8, RGB"
+            )
+        shapes.setdefault(image.shape, []).append(number)
+    for numbers in shapes.values():
+        for start in range(0, len(numbers), batch):
+            yield numbers[start : start + batch]

@@ -1,6 +1,6 @@
 """`GroundedSam`: Grounding DINO finds, SAM outlines; of the two only what the mode needs is loaded."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -9,21 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbhelpers.errors import BadInput
+from nbhelpers.teach.grounded_sam.classes import AGNOSTIC, DEFAULT_THRESHOLD, class_order, mode_of
 from nbhelpers.teach.grounded_sam.everything import Grid
 from nbhelpers.teach.grounded_sam.features import FeatureMap, FeatureMaps
-from nbhelpers.teach.grounded_sam.loading import Teacher, bring
+from nbhelpers.teach.grounded_sam.loading import Teacher, account, bring, bring_part, part_of
 from nbhelpers.teach.grounded_sam.thresholds import Choice
-from nbhelpers.teach.record import Part, TeachersRecord, needed, read_teachers
+from nbhelpers.teach.record import TeachersRecord, needed, read_teachers
 
 if TYPE_CHECKING:
     import supervision as sv
 
     from nbhelpers.data import CocoSet
 
-AGNOSTIC = ("object",)
-DEFAULT_THRESHOLD = 0.25
-# Weaker answers change neither average precision nor a threshold by more than rounding.
-FLOOR = 0.02
 Image = NDArray[np.uint8]
 
 
@@ -103,7 +100,7 @@ class GroundedSam:
             BadInput: the mode needs a model that is not given, or an adapter is for another model.
             NothingFits: a model could not be loaded; says why.
         """
-        mode = mode or _mode_of(dino, sam)
+        mode = mode or mode_of(dino, sam)
         wanted = needed(mode)
         for given, is_needed, name in ((dino, wanted[0], "dino"), (sam, wanted[1], "sam")):
             if is_needed and given is None:
@@ -132,7 +129,7 @@ class GroundedSam:
         record = read_teachers(folder)
         wanted = needed(record.mode)
         detector, segmenter = (
-            _from_part(Path(folder), part, merge, device) if part is not None and is_needed else None
+            bring_part(Path(folder), part, merge, device) if part is not None and is_needed else None
             for part, is_needed in zip((record.detector, record.segmenter), wanted, strict=True)
         )
         names = AGNOSTIC if record.mode == "segmentation" else record.class_names
@@ -155,8 +152,8 @@ class GroundedSam:
             self.names,
             dict(self.thresholds),
             self.nms,
-            _part(self.detector, folder),
-            _part(self.segmenter, folder),
+            part_of(self.detector, folder),
+            part_of(self.segmenter, folder),
         )
 
     def identity(self) -> dict[str, Any]:
@@ -169,7 +166,7 @@ class GroundedSam:
         """(what, how) pairs for people."""
         rows = [("mode", self.mode), ("classes", ", ".join(self.names) or "none yet")]
         for name, part in (("detector", self.detector), ("segmenter", self.segmenter)):
-            rows.append((name, "not needed, not loaded" if part is None else _account(part)))
+            rows.append((name, "not needed, not loaded" if part is None else account(part)))
         shown = ", ".join(f"{name} {self.threshold(name):.2f}" for name in self.names)
         return [*rows, ("thresholds", shown or f"{DEFAULT_THRESHOLD}")]
 
@@ -269,14 +266,14 @@ class GroundedSam:
             features: keep the feature maps.
             labels: False gives empty detections: only features are wanted.
         """
-        from nbhelpers.teach.grounded_sam.looking import Wanted, look_at
+        from nbhelpers.teach.grounded_sam.looking import Wanted, look_at, same_shape
 
         names = self._names(class_mapping)
         given = thresholds or {}
         least = np.array([given.get(name, self.threshold(name)) for name in names], np.float32)
         asked = Wanted(names, least, self.nms if nms is None else nms, limit, multi_label, features, labels)
         found: dict[int, Seen] = {}
-        for numbers in _same_shape(images, self.batch):
+        for numbers in same_shape(images, self.batch):
             seen = look_at(self, [images[number] for number in numbers], asked)
             found.update(zip(numbers, seen, strict=True))
         return [found[number] for number in range(len(images))]
@@ -303,71 +300,3 @@ class GroundedSam:
         if not names:
             raise BadInput("there is no class to look for: give a class_mapping such as {'1': 'box'}")
         return names
-
-
-def class_order(class_mapping: Mapping[str, str]) -> tuple[str, ...]:
-    """Class names in the order of their category ids, which is the order of the class indices.
-
-    Raises:
-        BadInput: an id that is no whole number, or a name twice.
-    """
-    try:
-        ids = sorted(class_mapping, key=int)
-    except ValueError:
-        raise BadInput(
-            f"class_mapping: its keys are category ids as text, not {list(class_mapping)}"
-        ) from None
-    names = tuple(class_mapping[one] for one in ids)
-    if len(set(names)) != len(names):
-        raise BadInput(f"class_mapping: names a class twice: {', '.join(names)}")
-    return names
-
-
-def _mode_of(dino: Any, sam: Any) -> str:
-    if dino is None and sam is None:
-        raise BadInput("teachers: give a detector, a segmenter or both")
-    if sam is None:
-        return "detection"
-    return "segmentation" if dino is None else "detection_and_segmentation"
-
-
-def _from_part(folder: Path, part: Part, merge: bool, device: str) -> Teacher:
-    root = folder if folder.is_dir() else folder.parent
-    adapter = None if part.adapter is None else root / part.adapter
-    teacher = bring(part.base, adapter, merge=merge, device=device)
-    if part.revision and teacher.revision != part.revision:
-        raise BadInput(
-            f"{folder}: was made with revision {part.revision} of {part.base}, this is {teacher.revision}; "
-            "bring that revision or tune the teachers again"
-        )
-    return teacher
-
-
-def _part(teacher: Teacher | None, folder: Path) -> Part | None:
-    if teacher is None:
-        return None
-    adapter = None
-    if teacher.adapter is not None:
-        adapter = teacher.adapter.resolve().relative_to(Path(folder).resolve()).as_posix()
-    return Part(teacher.base, teacher.revision, adapter)
-
-
-def _account(teacher: Teacher) -> str:
-    if teacher.adapter is None:
-        return f"{teacher.base}, untuned"
-    return f"{teacher.base} with adapter {teacher.adapter.name}" + (", merged" if teacher.merged else "")
-
-
-def _same_shape(images: Sequence[Image], batch: int) -> Iterator[list[int]]:
-    """Numbers of pictures in batches of one shape, so that no picture is padded for another's sake."""
-    shapes: dict[tuple[int, ...], list[int]] = {}
-    for number, image in enumerate(images):
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-            raise BadInput(
-                f"picture {number}: shape {image.shape} and dtype {image.dtype}; give height x width x 3, "
-                "uint8, RGB"
-            )
-        shapes.setdefault(image.shape, []).append(number)
-    for numbers in shapes.values():
-        for start in range(0, len(numbers), batch):
-            yield numbers[start : start + batch]
