@@ -78,6 +78,6 @@ def _batch(images: int, epochs: int, settings: "DistillSection", kind: str, reas
     batch = least
     while batch * 2 <= most and images * epochs / (batch * 2) >= settings.min_steps:
         batch *= 2
-    steps = epochs * math.ceil(images / batch)
+    steps = math.ceil(epochs * images / batch)
     reasons["batch"] = f"{steps} optimiser steps in all, {settings.min_steps} wanted, within {least}..{most}"
     return batch

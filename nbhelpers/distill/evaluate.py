@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # The one class of a class-agnostic student, as students name it.
 _AGNOSTIC = ["object"]
 # As COCO tools score: every class of a box that could still count, the hundred strongest per image.
-_SCORED: dict[str, Any] = {"max_detections": 100, "multi_label": True}
+SCORED: dict[str, Any] = {"max_detections": 100, "multi_label": True}
 
 
 class Predictor(Protocol):
@@ -84,11 +84,18 @@ def run_on_set(model: Predictor, coco: "CocoSet", confidence: float = 0.001, iou
         for image in progress(coco.images, label="scoring", unit="image"):
             yield image["id"], coco.image(image["id"])
 
+    # Teachers take many images at once; of one image they have a method of their own.
+    predict = getattr(model, "predict_one", model.predict)
     results = predict_results(
-        lambda image: model.predict(image, confidence=confidence, iou=iou, **_SCORED), images(), category_ids
+        lambda image: predict(image, confidence=confidence, iou=iou, **SCORED), images(), category_ids
     )
-    masks = model.task == "segment" and all(item.get("segmentation") for item in truth["annotations"])
-    return SetResults(results, truth, ("bbox", "segm") if masks else ("bbox",))
+    return SetResults(results, truth, kinds_of(model.task, truth))
+
+
+def kinds_of(task: str, truth: dict[str, Any]) -> tuple[Kind, ...]:
+    """What can be scored: boxes, and masks where the model gives them and every object has one."""
+    masks = task == "segment" and all(item.get("segmentation") for item in truth["annotations"])
+    return ("bbox", "segm") if masks else ("bbox",)
 
 
 def ground_truth_for(class_names: list[str], coco: "CocoSet") -> tuple[dict[str, Any], list[Any]]:

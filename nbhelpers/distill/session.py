@@ -1,139 +1,171 @@
-"""One run of an ultralytics trainer under our control: its arguments, its log file, its progress."""
+"""One training of a student under `training.fit`: what goes in, and what is taken from it."""
 
-import contextlib
-from collections.abc import Iterator
+import math
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbhelpers.artifacts import read_json, write_json
 from nbhelpers.distill.auto import Plan
-from nbhelpers.distill.students import Student
-from nbhelpers.distill.ultralytics_quiet import chatter_to
+from nbhelpers.distill.batches import student_batches
+from nbhelpers.distill.checkpoint import save_tensors
+from nbhelpers.distill.history import epoch_rows
+from nbhelpers.distill.objective import Objective
+from nbhelpers.distill.optimizer import make_optimizer
+from nbhelpers.distill.students import Student, student_record
+from nbhelpers.distill.trained import TrainedStudent
+from nbhelpers.distill.validation import Validation
+from nbhelpers.training import FitResult, FitSettings, fit
+from nbhelpers.training.checkpoints import CHECKPOINT, give_state, load_whole
 
 if TYPE_CHECKING:
-    from nbhelpers.distill.trainer import Control
+    from torch import nn
+
+    from nbhelpers.data import CocoSet
+    from nbhelpers.distill.batches.augmented import Augment
     from nbhelpers.settings.sections import DistillSection
 
+_NOTE = "training-mark.json"
+_FINAL_FACTOR = 0.01  # of the peak learning rate, at the last step
+_LONGEST_AVERAGE = 10_000  # steps
+_ENDS = {"steps": "epochs", "patience": "patience", "deadline": "deadline"}
 
-def run_training(
-    student: Student,
-    data: Path,
-    settings: "DistillSection",
-    folder: Path,
-    device: str,
-    plan: Plan,
-    mark: str,
-    state_every_s: float,
-) -> "Control":
-    """Train `student` on the YOLO folder described by `data`; leaves its files in `folder`.
 
-    Returns:
-        The control with the history, the seconds over all calls (`seconds_before`) and why it stopped.
-    """
-    from nbhelpers.distill.trainer import Control, DetectTrainer, SegmentTrainer, saved_state
-    from nbhelpers.runtime import progress
+@dataclass
+class Session:
+    """A training that is about to run; see `train_student` for what the fields are."""
 
-    state = saved_state(folder / "state.pt", mark)
-    max_seconds = settings.max_minutes * 60
-    done = 0 if state is None else state["epoch"] + 1
-    ended = state is not None and (
-        state["stopped"] in ("epochs", "patience") or state["seconds"] >= max_seconds
-    )
-    with progress(total=plan.epochs, label=f"training {student.name}-{student.size}", unit="epoch") as bar:
-        if done:
-            bar.update(done)
+    student: Student
+    train: "CocoSet"
+    val: "CocoSet"
+    settings: "DistillSection"
+    plan: Plan
+    folder: Path
+    mark: str
+    augment: "Augment | None"
+    teacher: Any
+    state_every_s: float
 
-        def on_epoch(row: dict[str, Any]) -> None:
-            bar.update(1)
-            if (ap50 := row.get("mask_ap50", row.get("box_ap50"))) is not None:
-                bar.note(f"AP50 {ap50:.3f}")
+    @property
+    def fit_folder(self) -> Path:
+        """Where `fit` keeps its files."""
+        return self.folder / "fit"
 
-        control = Control(
-            student,
-            folder,
-            settings.seed,
-            plan.validate_every,
-            max_seconds,
-            mark,
-            on_epoch,
-            state_every_s,
+    def run(self) -> TrainedStudent:
+        """Train, and leave `best.pt` and `last.pt`; `labels` and `plan` of the answer are left empty."""
+        self._begin()
+        model, validation = self._objective(), Validation(self.student, self.val)
+        recipe, settings = self.student.family.recipe, self._fit_settings(validation.monitor)
+        result = fit(
+            model,
+            self._batches(),
+            lambda network, batch: network(batch),
+            settings,
+            self.fit_folder,
+            optimizer=lambda network: make_optimizer(network, settings.learning_rate, recipe.weight_decay),
+            validate=validation,
+            data=self.mark,
         )
-        if state is not None and ended:  # killed between the last epoch and the record of the training
-            control.history, control.stopped = state["history"], state["stopped"] or "deadline"
-            control.seconds_before, control.resumed_from = state["seconds"], done
-        else:
-            kind = SegmentTrainer if student.task == "segment" else DetectTrainer
-            with chatter_to(folder / "ultralytics.log"), _deployable(student), _threads_kept():
-                trainer = kind(control, overrides(student, data, settings, folder, device, plan))
-                trainer.train()
-                control.seconds_before = trainer.seconds
-    return control
+        return self._taken(model, validation, result)
+
+    def tidy(self) -> None:
+        """Remove what only a resume needs; records and TensorBoard's files stay."""
+        for path in (self.fit_folder / CHECKPOINT, *self.fit_folder.glob("best-*.pt")):
+            path.unlink(missing_ok=True)
+
+    def _begin(self) -> None:
+        """Forget a training of other inputs or settings that was left half done in this folder."""
+        note = self.fit_folder / _NOTE
+        if note.exists() and read_json(note) == {"fingerprint": self.mark}:
+            return
+        shutil.rmtree(self.fit_folder, ignore_errors=True)
+        write_json(note, {"fingerprint": self.mark})
+
+    def _objective(self) -> Objective:
+        losses, teacher = self.settings.losses, self.teacher
+        channels = {} if teacher is None else teacher.channels
+        return Objective(self.student, losses, channels, self.settings.seed)
+
+    def _batches(self) -> Callable[[int], Any]:
+        on_gpu = next(self.student.parameters()).is_cuda
+        return student_batches(
+            self.train,
+            self.plan.image_size,
+            self.plan.batch,
+            self.settings.seed,
+            self.plan.epochs,
+            masks=self.student.task == "segment",
+            class_agnostic=self.student.family.class_agnostic,
+            close_mosaic=self.settings.close_mosaic,
+            augment=self.augment,
+            teacher=self.teacher if self.settings.losses.feature else None,
+            workers=len(os.sched_getaffinity(0)) if on_gpu else 0,
+        )
+
+    def _fit_settings(self, monitor: str) -> FitSettings:
+        settings, plan, recipe = self.settings, self.plan, self.student.family.recipe
+        images, on_gpu = len(self.train.images), next(self.student.parameters()).is_cuda
+        steps = math.ceil(plan.epochs * images / plan.batch)
+        every = max(1, round(plan.validate_every * images / plan.batch))
+        horizon = min(max(2, round(recipe.average * steps)), _LONGEST_AVERAGE)
+        patience = math.ceil(settings.patience / plan.validate_every) if settings.patience else None
+        return FitSettings(
+            steps=steps,
+            learning_rate=plan.learning_rate * recipe.rate_factor,
+            warmup_steps=round(settings.warmup * steps),
+            final_factor=_FINAL_FACTOR,
+            clip=recipe.clip,
+            precision="bf16" if on_gpu and _computes_bf16() else "no",
+            checkpoint_every_s=self.state_every_s,
+            validate_every=every,
+            monitor=monitor,
+            keep_best=False,  # the weights of the end are written first, then those of the best
+            patience=patience,
+            max_seconds=settings.max_minutes * 60,
+            seed=settings.seed,
+            tensorboard=settings.tensorboard,
+            average=1 - 1 / horizon,
+            average_warmup=horizon,
+            prefetch=2 if on_gpu else 0,
+        )
+
+    def _taken(self, model: "nn.Module", validation: Validation, result: FitResult) -> TrainedStudent:
+        """Write the student files, and sum the training up."""
+        records, best = list(result.history), result.best
+        save_tensors(self.folder / "last.pt", student_record(self.student))
+        if not any("scores" in row and row["step"] == result.steps for row in records):  # cut short
+            self.student.eval()
+            records.append({"step": max(1, result.steps), "scores": validation(model)})
+            if best is None or records[-1]["scores"][validation.monitor] >= best:
+                best = None
+        if best is not None:
+            give_state(model, load_whole(self.fit_folder / f"best-{result.best_step}.pt")["model"])
+        save_tensors(self.folder / "best.pt", student_record(self.student))
+        plan, images = self.plan, len(self.train.images)
+        rows = epoch_rows(records, images, plan.batch, plan.epochs, validation.names)
+        return TrainedStudent(
+            best=self.folder / "best.pt",
+            last=self.folder / "last.pt",
+            student=self.student.name,
+            size=self.student.size,
+            task=self.student.task,
+            class_names=self.student.class_names,
+            image_size=self.student.image_size,
+            epochs=rows[-1]["epoch"],
+            seconds=result.seconds,
+            history=rows,
+            licence=self.student.licence,
+            resumed=result.resumed_from > 0,
+            reused=False,
+            stopped=_ENDS[result.stopped],
+        )
 
 
-@contextlib.contextmanager
-def _threads_kept() -> Iterator[None]:
-    """Give the process its number of threads back: a resumed training sets the one it began with."""
+def _computes_bf16() -> bool:
+    """Whether the GPU has units for it (Ampere and later); elsewhere float32 is faster than pretending."""
     import torch
 
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@contextlib.contextmanager
-def _deployable(student: Student) -> Iterator[None]:
-    """Give the head its deployment outputs back after the trainer used it."""
-    try:
-        yield
-    finally:
-        student.network.model[-1].export = True  # type: ignore[union-attr, index]
-        student.eval()
-
-
-def overrides(
-    student: Student, data: Path, settings: "DistillSection", folder: Path, device: str, plan: Plan
-) -> dict[str, Any]:
-    """Ultralytics' arguments; what is not named keeps its default there."""
-    return {
-        "task": student.task,
-        "model": "nbhelpers-student.yaml",  # a name only: `get_model` hands over the network
-        "data": str(data),
-        "project": str(folder.resolve()),
-        "name": "ultralytics",
-        "exist_ok": True,
-        "device": device.removeprefix("cuda:"),
-        "amp": mixed_precision(device),
-        "imgsz": plan.image_size,
-        "epochs": plan.epochs,
-        "batch": plan.batch,
-        # One optimiser step per batch: few images give few steps, and no gradient is half-gathered at a kill.
-        "nbs": plan.batch,
-        "optimizer": "AdamW",
-        "lr0": plan.learning_rate,
-        "lrf": 0.01,
-        "cos_lr": True,
-        "momentum": 0.9,
-        "weight_decay": 0.0005,
-        "warmup_epochs": settings.warmup * plan.epochs,
-        "warmup_bias_lr": 0.0,
-        "close_mosaic": round(settings.close_mosaic * plan.epochs),
-        "patience": settings.patience,
-        "seed": settings.seed,
-        "deterministic": True,
-        "workers": 0 if device == "cpu" else 4,
-        "cache": "ram",  # ultralytics itself leaves it when twice the images do not fit
-        "augmentations": [],  # an installed albumentations would add draws of its own
-        "plots": False,
-        "verbose": False,
-        "pretrained": False,
-    }
-
-
-def mixed_precision(device: str) -> str | bool:
-    """Bfloat16 where the GPU computes it, else float32: ultralytics' test of float16 downloads a model."""
-    if not device.startswith("cuda"):
-        return False
-    import torch
-
-    return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else False
+    return torch.cuda.get_device_capability() >= (8, 0)

@@ -2,63 +2,25 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbhelpers.artifacts import read_json, sha256_file, sha256_value, write_json
-from nbhelpers.distill.auto import Plan, make_plan
-from nbhelpers.distill.labels import LabelReport, write_training_folder
-from nbhelpers.distill.students import Student, build_student, family_of, student_for
-from nbhelpers.distill.ultralytics_quiet import LICENCE_NOTE
+from nbhelpers.artifacts import sha256_value
+from nbhelpers.distill.auto import make_plan
+from nbhelpers.distill.learnt import learnt_from
+from nbhelpers.distill.students import build_student, family_of, student_for
+from nbhelpers.distill.trained import TrainedStudent, fingerprint, finished, remember
+from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
+    from nbhelpers.distill.batches.augmented import Augment
     from nbhelpers.settings.sections import DistillSection
 
+__all__ = ["TrainedStudent", "train_student"]
+
 log = logging.getLogger(__name__)
-
-# Counted up when the same settings would train to other weights, so that finished trainings are not taken for
-# new ones.
-RECIPE = 1
-# What does not change the weights of the epochs that were run.
-_NOT_INPUTS = {"max_minutes", "tensorboard"}
-
-
-@dataclass(frozen=True)
-class TrainedStudent:
-    """A finished training.
-
-    Attributes:
-        best, last: student files (`load_student`): of the epoch with the highest validation AP, and of the
-            last one.
-        student, task, class_names, image_size: what was trained.
-        epochs: run; `plan["epochs"]` were planned.
-        seconds: of training, over all calls.
-        history: one row per epoch, see `trainer.history_row`.
-        stopped: why it ended: "epochs" (all done), "patience" (no improvement) or "deadline" (`max_minutes`).
-        resumed: this call went on from a state left by a killed one.
-        reused: nothing was trained; the same inputs and settings had been trained before.
-        labels: per part, what the YOLO label format changed.
-        plan: the numbers used and the reason of each.
-    """
-
-    best: Path
-    last: Path
-    student: str
-    size: str
-    task: str
-    class_names: list[str]
-    image_size: int
-    epochs: int
-    seconds: float
-    history: list[dict[str, Any]]
-    licence: str
-    resumed: bool
-    reused: bool
-    stopped: str
-    labels: dict[str, LabelReport] = field(default_factory=dict)
-    plan: dict[str, Any] = field(default_factory=dict)
 
 
 def train_student(
@@ -69,23 +31,29 @@ def train_student(
     device: str = "cpu",
     student: str = "auto",
     *,
+    augment: "Augment | None" = None,
+    teacher: Any = None,
     state_every_s: float = 20.0,
     say: Callable[[str], None] = log.info,
 ) -> TrainedStudent:
-    """Train a student on `train`, choosing the best epoch on `val`.
+    """Train a student on `train`, choosing the best weights on `val`.
 
     Called again with the same images, annotations and settings it returns the finished training at once;
-    after a kill
-    it goes on from the last saved state and, on a CPU, ends in the same bits as an uninterrupted run.
+    after a kill it goes on from the last saved state and, on a CPU, ends in the same bits as an uninterrupted
+    run with as many threads.
 
     Args:
-        train: images and annotations to learn from.
-        val: images and annotations to choose the epoch by.
+        train: images and annotations to learn from; annotations may carry "weight" and "class_scores".
+        val: images and annotations to choose the weights by.
         settings: the `distill` section; `auto` values are filled in by `make_plan`.
-        folder: of this training; `best.pt`, `last.pt`, `training.json`, `ultralytics.log` are left there.
+        folder: of this training; `best.pt`, `last.pt`, `training.json`, and `fit/` with the records of every
+            step and TensorBoard's files are left there.
         device: "cpu" or "cuda:0".
         student: a name of `STUDENTS`; "auto" takes `settings.student`, and "auto" there the one for the set's
             mode.
+        augment: from (sample, seed) to the changed sample (`data.augment.build_augmenter`), applied to every
+            image before it goes into a mosaic.
+        teacher: what teachers gave for these images (`teacher_targets.TeacherTargets`).
         state_every_s: seconds between two saved states.
         say: takes the lines meant for people (the licence among them).
 
@@ -94,16 +62,30 @@ def train_student(
     """
     folder = Path(folder)
     name = _choose(train, settings, student)
-    plan = make_plan(train, settings, device)
+    family, plan = family_of(name), make_plan(train, settings, device)
+    labels = {
+        part: learnt_from(coco, part, family.task == "segment")
+        for part, coco in (("train", train), ("val", val))
+    }
     built = build_student(name, train.class_names, settings.size, plan.image_size, settings.seed)
     say(built.describe())
-    say(f"licence: {LICENCE_NOTE}")
-    mark = fingerprint(train, val, settings, name, plan, device)
-    done = _finished(folder, mark, settings.max_minutes)
+    say(f"licence: {family.licence_note}")
+    beside = {"augment": _mark(augment), "teacher": _mark(teacher)}
+    mark = fingerprint(train, val, settings, name, plan, device, beside)
+    done = finished(folder, mark, settings.max_minutes)
     if done is not None:
         say(f"{folder.name}: this training was finished before; taken as it is")
         return done
-    return _train(built, train, val, settings, folder, device, plan, mark, state_every_s)
+    from nbhelpers.distill.session import Session
+
+    session = Session(
+        built.to(device), train, val, settings, plan, folder, mark, augment, teacher, state_every_s
+    )
+    trained = replace(session.run(), labels=labels, plan=asdict(plan))
+    remember(folder, trained, mark, settings.max_minutes)
+    if trained.stopped != "deadline":  # a longer deadline may go on from it
+        session.tidy()
+    return trained
 
 
 def _choose(train: "CocoSet", settings: "DistillSection", student: str) -> str:
@@ -116,104 +98,17 @@ def _choose(train: "CocoSet", settings: "DistillSection", student: str) -> str:
     return student_for(detect_mode(train))
 
 
-def fingerprint(
-    train: "CocoSet", val: "CocoSet", settings: "DistillSection", name: str, plan: Plan, device: str
-) -> str:
-    """A hash of all the weights depend on: pixels, annotations, settings, recipe and library versions."""
-    import torch
-    import ultralytics
+def _mark(given: Any) -> str | None:
+    """What tells one augmenter or teacher from another: its `fingerprint`, else what it says of itself.
 
-    chosen = {key: value for key, value in settings.model_dump().items() if key not in _NOT_INPUTS}
-    parts = {"train": _content(train), "val": _content(val)}
-    versions = {"torch": torch.__version__, "ultralytics": ultralytics.__version__}
-    return sha256_value(
-        {
-            "recipe": RECIPE,
-            "settings": chosen,
-            "student": name,
-            "plan": asdict(plan),
-            "device": device.partition(":")[0],
-            "versions": versions,
-            **parts,
-        }
-    )
-
-
-def _content(coco: "CocoSet") -> dict[str, Any]:
-    """What a set holds, by content: where its files lie does not matter."""
-    return {
-        "images": [sha256_file(coco.image_path(image["id"])) for image in coco.images],
-        "document": {key: coco.to_dict()[key] for key in ("images", "annotations", "categories")},
-    }
-
-
-def _train(
-    student: Student,
-    train: "CocoSet",
-    val: "CocoSet",
-    settings: "DistillSection",
-    folder: Path,
-    device: str,
-    plan: Plan,
-    mark: str,
-    state_every_s: float,
-) -> TrainedStudent:
-    folder.mkdir(parents=True, exist_ok=True)
-    family = family_of(student.name)
-    data, labels = write_training_folder(
-        {"train": train, "val": val}, folder / "yolo", family.task, student.class_names, family.class_agnostic
-    )
-    from nbhelpers.distill.session import run_training
-
-    control = run_training(student, data, settings, folder, device, plan, mark, state_every_s)
-    trained = TrainedStudent(
-        best=folder / "best.pt",
-        last=folder / "last.pt",
-        student=student.name,
-        size=student.size,
-        task=student.task,
-        class_names=student.class_names,
-        image_size=student.image_size,
-        epochs=len(control.history),
-        seconds=control.seconds_before,
-        history=control.history,
-        licence=student.licence,
-        resumed=control.resumed_from > 0,
-        reused=False,
-        stopped=control.stopped,
-        labels=labels,
-        plan=asdict(plan),
-    )
-    _remember(folder, trained, mark, settings.max_minutes)
-    if trained.stopped != "deadline":  # a longer deadline may go on from it
-        (folder / "state.pt").unlink(missing_ok=True)
-    return trained
-
-
-def _remember(folder: Path, trained: TrainedStudent, mark: str, max_minutes: float) -> None:
-    """Write the record by which a later call knows this training; paths are kept as names."""
-    record = asdict(trained) | {"best": trained.best.name, "last": trained.last.name}
-    hashes = {name: sha256_file(folder / name) for name in ("best.pt", "last.pt")}
-    write_json(
-        folder / "training.json",
-        {"fingerprint": mark, "max_minutes": max_minutes, "sha256": hashes, "training": record},
-    )
-
-
-def _finished(folder: Path, mark: str, max_minutes: float) -> TrainedStudent | None:
-    """The training remembered in `folder`, if it is this one, whole, and not cut by a smaller deadline."""
-    path = folder / "training.json"
-    if not path.exists():
+    Raises:
+        BadInput: it says nothing but where it lies in memory, so that a resume could not know it again.
+    """
+    if given is None:
         return None
-    record = read_json(path)
-    if record.get("fingerprint") != mark:
-        return None
-    if record["training"]["stopped"] == "deadline" and max_minutes > record["max_minutes"]:
-        return None
-    for name, digest in record["sha256"].items():
-        if not (folder / name).exists() or sha256_file(folder / name) != digest:
-            return None
-    training = record["training"]
-    labels = {part: LabelReport(**report) for part, report in training.pop("labels").items()}
-    training |= {"best": folder / training["best"], "last": folder / training["last"], "labels": labels}
-    return replace(TrainedStudent(**training), reused=True, resumed=False)
+    if hasattr(given, "fingerprint"):
+        return str(given.fingerprint)
+    said = repr(given)
+    if f"{id(given):x}" in said.lower():
+        raise BadInput(f"{said}: give it an attribute `fingerprint`, by which a resume knows it again")
+    return sha256_value(said)

@@ -92,24 +92,3 @@ def _no_callbacks(instance: Any) -> None:
 def logger() -> logging.Logger:
     """The logger all of ultralytics speaks through."""
     return logging.getLogger("ultralytics")
-
-
-@contextlib.contextmanager
-def chatter_to(path: Path) -> Iterator[None]:
-    """Send what ultralytics says during the block to the file `path` (appended), nothing to the console."""
-    ultralytics()
-    log = logger()
-    handlers, level, propagate = log.handlers[:], log.level, log.propagate
-    path.parent.mkdir(parents=True, exist_ok=True)
-    target = logging.FileHandler(path, encoding="utf-8")
-    target.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.handlers, log.propagate = [target], False
-    log.setLevel(logging.INFO)
-    try:
-        # Some of its progress bars go to standard output whatever its log level is.
-        with _process_kept(), contextlib.redirect_stdout(target.stream):
-            yield
-    finally:
-        log.handlers, log.propagate = handlers, propagate
-        log.setLevel(level)
-        target.close()

@@ -74,14 +74,15 @@ class Recipe:
         rate_factor: the peak learning rate is `distill.learning_rate` times this.
         weight_decay: of AdamW, on weights of convolutions and matrices; norms and biases have none.
         clip: largest norm of the whole gradient.
-        average: decay of the moving average of the weights, which is what is validated and kept.
+        average: share of the steps over which weights are averaged, about; the average is what is validated
+            and kept. Never more than 10,000 steps, which is ultralytics' own number for long trainings.
     """
 
     gains: Mapping[str, float]
     rate_factor: float = 1.0
     weight_decay: float = 0.0005
     clip: float = 10.0
-    average: float = 0.9999
+    average: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class StudentFamily:
         trainable: from that network to the module the loop trains.
         decode: raw outputs to detections.
         recipe: how it is trained.
+        libraries: distributions its network comes from; their versions tell trainings apart.
     """
 
     name: str
@@ -117,3 +119,4 @@ class StudentFamily:
     trainable: "Callable[[nn.Module], TrainableNetwork]"
     decode: Decode
     recipe: Recipe
+    libraries: tuple[str, ...] = ()

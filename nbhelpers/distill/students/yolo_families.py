@@ -54,6 +54,7 @@ def _family(name: str, mode: str, task: Task, about: str, class_agnostic: bool =
         trainable=partial(_trainable, gains),
         decode=cast(Decode, _decode),
         recipe=Recipe(gains),
+        libraries=("ultralytics",),
     )
 
 
