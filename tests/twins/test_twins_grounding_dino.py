@@ -6,6 +6,7 @@ import torch
 
 from nbhelpers.data.scenes import BASE_CLASSES, draw_scenes
 from nbhelpers.models.places import twin_folder
+from nbhelpers.teach.grounding_dino.loss import use_decoder_loss
 from nbhelpers.twins.grounding_dino import batches, build, evaluate, losses, recipe, vocabulary
 from nbhelpers.twins.grounding_dino.losses import Targets
 from nbhelpers.twins.work import one_thread
@@ -35,7 +36,7 @@ def memory(scenes):
 @pytest.fixture
 def model():
     model = build.build_model(0)
-    losses.use_decoder_loss(model)
+    use_decoder_loss(model)
     return model
 
 

@@ -115,7 +115,7 @@ class DetectorBatches:
         """Picture (H, W, 3) uint8, boxes (n, 4) XYXY pixels, class indices (n,); changed if wanted."""
         image_id = self._coco.image_ids[place]
         image = self._coco.image(image_id)
-        boxes, classes = boxes_of(self._coco, image_id)
+        boxes, classes = _with_area(image, *boxes_of(self._coco, image_id))
         if self._augment is None:
             return image, boxes, classes
         return self._augment(image, boxes, classes, int(rng.integers(2**31)))
@@ -149,19 +149,27 @@ def boxes_of(coco: "CocoSet", image_id: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1), classes
 
 
+def _with_area(image: np.ndarray, boxes: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes cut to the picture (H, W, 3), and classes, without those of which nothing is left."""
+    height, width = image.shape[:2]
+    inside = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+    kept = (inside[:, 2:] > inside[:, :2]).all(axis=1)
+    return inside[kept], classes[kept]
+
+
 def _labels(
     sample: tuple[np.ndarray, np.ndarray, np.ndarray], asked: Sequence[int]
 ) -> "dict[str, torch.Tensor]":
-    """Labels of one picture, of the objects whose classes are asked for and whose boxes have an area."""
+    """Labels of one picture, of the objects whose classes are asked for."""
     import torch
 
     image, boxes, classes = sample
     height, width = image.shape[:2]
     place_of = {index: place for place, index in enumerate(asked)}
-    corners = np.clip(boxes / np.array([width, height, width, height], np.float32), 0, 1)
+    corners = boxes / np.array([width, height, width, height], np.float32)
     centre = np.concatenate(
         [(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], axis=1
     ).astype(np.float32)
-    kept = (centre[:, 2:] > 0).all(axis=1) & np.isin(classes, list(asked))
+    kept = np.isin(classes, list(asked))
     places = np.array([place_of[int(index)] for index in classes[kept]], np.int64)
     return {"class_labels": torch.from_numpy(places), "boxes": torch.from_numpy(centre[kept])}

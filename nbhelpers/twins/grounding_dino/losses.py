@@ -8,13 +8,12 @@ middle instead (as FCOS, Tian et al. 2019) fills the 30 with doubles: after 350 
 .36, not .54.
 """
 
-from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
+    from transformers import GroundingDinoForObjectDetection
 
 CENTRE_SHARE = 0.6
 BOX_WEIGHT, GIOU_WEIGHT, CLASS_WEIGHT = 5.0, 2.0, 2.0
@@ -43,23 +42,6 @@ class Targets:
         ]
 
 
-def use_decoder_loss(model: "GroundingDinoForObjectDetection") -> None:
-    """Make `model(..., labels=...)` return the class's own loss without its encoder term."""
-    from transformers.loss.loss_grounding_dino import GroundingDinoForObjectDetectionLoss
-
-    def decoder_loss(
-        logits: "Tensor", labels: Any, device: Any, boxes: "Tensor", config: "GroundingDinoConfig",
-        label_maps: Any, text_mask: "Tensor", **others: Any,
-    ) -> Any:  # fmt: skip
-        single = copy(config)
-        single.two_stage = False
-        return GroundingDinoForObjectDetectionLoss(
-            logits, labels, device, boxes, single, label_maps, text_mask, **others
-        )
-
-    model.loss_function = decoder_loss
-
-
 def training_loss(
     model: "GroundingDinoForObjectDetection",
     inputs: "dict[str, Any]",
@@ -71,7 +53,7 @@ def training_loss(
     """Loss of one batch with one prompt.
 
     Args:
-        model: after `use_decoder_loss`.
+        model: after `teach.grounding_dino.loss.use_decoder_loss`.
         inputs: what the processor returned.
         targets: objects of the batch.
         per_object: positions of the encoder taught to find each object.

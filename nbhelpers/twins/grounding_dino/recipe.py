@@ -59,10 +59,10 @@ def train(folder: Path, seed: int, stages: tuple[Stage, ...] = STAGES, scenes: i
         stages: of the training, in order.
         scenes: how many to draw.
     """
+    from nbhelpers.teach.grounding_dino.loss import use_decoder_loss
     from nbhelpers.training import fit
     from nbhelpers.twins.grounding_dino.batches import batch_maker, read_memory
     from nbhelpers.twins.grounding_dino.build import build_model
-    from nbhelpers.twins.grounding_dino.losses import use_decoder_loss
     from nbhelpers.twins.grounding_dino.vocabulary import build_processor
 
     work = work_folder(NAME, seed)
