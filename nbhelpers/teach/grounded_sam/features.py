@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,7 +171,7 @@ def load_features(path: Path) -> dict[str, FeatureMap]:
             return {name: _read_map(archive, name) for name in names}
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such file; label the images again with features") from None
-    except (ValueError, KeyError, OSError, EOFError) as error:  # zipfile.BadZipFile comes as ValueError
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise BadInput(f"{path}: is damaged ({error}); delete it and label the images again") from None
 
 
