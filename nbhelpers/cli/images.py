@@ -1,18 +1,17 @@
-"""`nbhelpers infer`: a model on images of one's own, drawn and as JSON."""
+"""`nbhelpers infer`: a model or teachers on images of one's own, drawn and as JSON."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from nbhelpers.cli.options import IMAGE_SUFFIXES, Confidence, Gpu, Output, device_for
+from nbhelpers.cli.options import IMAGE_SUFFIXES, Confidence, Gpu, Output, Teachers, device_for
 from nbhelpers.cli.output import Answer, command
-from nbhelpers.cli.scores import ROOM
+from nbhelpers.cli.scores import ROOM, open_predictor
 from nbhelpers.errors import BadInput
 
-if TYPE_CHECKING:
-    from nbhelpers.export import Engine
+_STUDENT_CONFIDENCE = 0.25
 
 
 def add_to(app: typer.Typer) -> None:
@@ -23,27 +22,37 @@ def add_to(app: typer.Typer) -> None:
         source: Annotated[
             Path, typer.Argument(metavar="IMAGE_OR_FOLDER", help="An image, or a folder of them.")
         ],
-        model: Annotated[Path, typer.Option(metavar="FILE", help="A .pt, .onnx or .engine file.")],
         output: Output,
-        confidence: Confidence = 0.25,
+        model: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="A .pt, .onnx or .engine file.")
+        ] = None,
+        teachers: Teachers = None,
+        confidence: Confidence = None,
         iou: Annotated[
-            float, typer.Option(min=0, max=1, help="Overlap above which the weaker box goes.")
-        ] = 0.7,
+            float | None,
+            typer.Option(
+                min=0, max=1, help="Overlap above which the weaker box goes; 0.7, or the teachers' own."
+            ),
+        ] = None,
         gpu: Gpu = None,
     ) -> Answer:
-        """Run a model over images, draw what it finds and write it as predictions.json.
+        """Run a model or teachers over images, draw what it finds and write it as predictions.json.
 
         predictions.json is a COCO document: images, categories and, as annotations, what was found, with
         scores. The drawn images keep their names and folders.
         """
         from nbhelpers.artifacts import write_json
-        from nbhelpers.export import open_engine
 
+        if (model is None) == (teachers is None):
+            raise BadInput("infer: give either --model or --teachers")
         files = list(_files(source, output))
-        engine = open_engine(model, device_for(gpu))
-        images, annotations = _run(engine, files, source, output, confidence, iou)
+        engine, own_iou = open_predictor(model, teachers, device_for(gpu))
+        least = _STUDENT_CONFIDENCE if confidence is None and teachers is None else confidence
+        iou = own_iou if iou is None else iou
+        images, annotations = _run(engine, files, source, output, least, iou)
         categories = [{"id": i, "name": name} for i, name in enumerate(engine.class_names, 1)]
-        info = {"model": model.name, "engine": engine.name, "confidence": confidence, "iou": iou}
+        name = (model or teachers or Path()).name
+        info = {"model": name, "engine": engine.name, "confidence": least, "iou": iou}
         document = {"info": info, "images": images, "categories": categories, "annotations": annotations}
         path = write_json(output / "predictions.json", document)
         text = f"{len(images)} images, {len(annotations)} objects found\n{path}"
@@ -69,7 +78,7 @@ def _files(source: Path, output: Path) -> Iterator[Path]:
 
 
 def _run(
-    engine: "Engine", files: list[Path], source: Path, output: Path, confidence: float, iou: float
+    engine: Any, files: list[Path], source: Path, output: Path, confidence: float | None, iou: float
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Predict, draw and collect; COCO `images` and `annotations`."""
     from nbhelpers.data import read_image

@@ -23,9 +23,17 @@ Gpu = Annotated[
     int | None,
     typer.Option("--gpu", metavar="INDEX", help="Use this GPU; without it the choice is made for you."),
 ]
+Teachers = Annotated[
+    Path | None, typer.Option("--teachers", metavar="DIR", help="Folder that train-teacher wrote.")
+]
 Confidence = Annotated[
-    float,
-    typer.Option("--confidence", min=0, max=1, help="Leave out what the model is less sure of, 0 to 1."),
+    float | None,
+    typer.Option(
+        "--confidence",
+        min=0,
+        max=1,
+        help="Leave out what the model is less sure of; 0.25, or the teachers' own thresholds.",
+    ),
 ]
 
 

@@ -1,12 +1,12 @@
-"""`nbhelpers evaluate`: COCO's numbers for a model or for a file of predictions."""
+"""`nbhelpers evaluate`: COCO's numbers for a model, for teachers or for a file of predictions."""
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nbhelpers.cli.options import Data, Gpu, Images, device_for, existing_file
+from nbhelpers.cli.options import Data, Gpu, Images, Teachers, device_for, existing_file
 from nbhelpers.cli.output import Answer, command
 from nbhelpers.errors import BadInput
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nbhelpers.metrics import DetectionScores
 
 ROOM = "Measure and use"
+STUDENT_IOU = 0.7  # as students are trained and exported
 
 
 class Kind(StrEnum):
@@ -34,35 +35,53 @@ def add_to(app: typer.Typer) -> None:
             Path | None,
             typer.Option(metavar="FILE", help="A .pt, .onnx or .engine file to run over the images."),
         ] = None,
+        teachers: Teachers = None,
         images: Images = None,
         predictions: Annotated[
             Path | None, typer.Option(metavar="FILE", help="COCO results instead of a model.")
         ] = None,
         gpu: Gpu = None,
     ) -> Answer:
-        """Score a model, or predictions on file, against a COCO ground truth with COCO's twelve numbers."""
-        if (model is None) == (predictions is None):
-            raise BadInput("evaluate: give either --model with its images, or --predictions")
+        """Score a model, teachers, or predictions on file, against a COCO file with COCO's twelve numbers."""
+        if sum(given is not None for given in (model, teachers, predictions)) != 1:
+            raise BadInput("evaluate: give either --model or --teachers with the images, or --predictions")
         existing_file(data, "--data")
         if predictions is not None:
             from nbhelpers.metrics import evaluate_coco
 
             existing_file(predictions, "--predictions")
             return _answer(evaluate_coco(data, predictions, kind.value))
-        assert model is not None
-        return _answer(_score_model(data, images, model, kind, device_for(gpu)))
+        engine, iou = open_predictor(model, teachers, device_for(gpu))
+        return _answer(_score_model(data, images, engine, iou, model or teachers, kind))
 
 
-def _score_model(data: Path, images: Path | None, model: Path, kind: Kind, device: str) -> "DetectionScores":
+def open_predictor(model: Path | None, teachers: Path | None, device: str) -> tuple[Any, float]:
+    """What `--model` or `--teachers` means, with one `predict` for all, and the overlap of its suppression.
+
+    Raises:
+        BadInput: the file or folder holds none.
+    """
+    if teachers is not None:
+        from nbhelpers.teach import AsStudent, GroundedSam
+
+        labeller = AsStudent(GroundedSam.from_folder(teachers, device))
+        return labeller, labeller.nms
+    from nbhelpers.export import open_engine
+
+    assert model is not None
+    return open_engine(model, device), STUDENT_IOU
+
+
+def _score_model(
+    data: Path, images: Path | None, engine: Any, iou: float, source: Path | None, kind: Kind
+) -> "DetectionScores":
     from nbhelpers.data import load_coco
     from nbhelpers.distill import run_on_set
-    from nbhelpers.export import open_engine
     from nbhelpers.metrics import evaluate_coco
 
-    engine = open_engine(model, device)
     if kind is Kind.segm and engine.task != "segment":
-        raise BadInput(f"{model}: finds boxes only; evaluate it with --kind bbox")
-    found = run_on_set(cast(Any, engine), load_coco(data, images))
+        raise BadInput(f"{source}: finds boxes only; evaluate it with --kind bbox")
+    found = run_on_set(engine, load_coco(data, images), iou=iou)
     return evaluate_coco(found.ground_truth, found.results, kind.value)
 
 

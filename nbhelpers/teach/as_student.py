@@ -38,6 +38,11 @@ class AsStudent:
         """`detect` or `segment`."""
         return self.teachers.task
 
+    @property
+    def nms(self) -> float:
+        """The IoU above which of two boxes of a class the weaker goes, as the teachers were tuned with."""
+        return self.teachers.nms
+
     def predict(
         self,
         image: NDArray[np.uint8],

@@ -31,7 +31,7 @@ def test_evaluate_wants_either_a_model_or_predictions(tmp_path):
     for arguments in ([], ["--model", "a.pt", "--predictions", "b.json"]):
         answer = run(["evaluate", "--data", str(data), *arguments])
         assert answer.exit_code == 2
-        assert "either --model" in answer.error
+        assert "either --model or --teachers" in answer.error
     assert run(["evaluate", "--data", str(data), "--model", "a.pt"]).exit_code == 2
 
 
