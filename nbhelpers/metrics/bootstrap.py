@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nbhelpers.errors import BadInput
 from nbhelpers.metrics.detection import run_cocoeval
 from nbhelpers.metrics.documents import Kind, read_ground_truth, read_predictions
 
@@ -66,16 +67,53 @@ def ap_interval(
     Returns:
         `value` equals COCO's number; a draw in which a class does not occur averages over the others.
     """
-    truth = read_ground_truth(ground_truth, kind)
-    results = read_predictions(predictions, truth, kind)
-    levels = np.linspace(0.5, 0.95, 10) if iou is None else np.array([iou])
-    matches = list(_matches(truth, results, kind, levels))
-    n_images = len(truth["images"])
+    matches, n_images = _matched(ground_truth, predictions, kind, iou)
     value = float(_weighted_ap(matches, np.ones((1, n_images)))[0])
     random = np.random.default_rng(seed)
     counts = random.multinomial(n_images, np.full(n_images, 1 / n_images), size=draws).astype(float)
     low, high = np.nanquantile(_weighted_ap(matches, counts), [(1 - level) / 2, (1 + level) / 2])
     return Interval(value, float(low), float(high), level, n_images, draws)
+
+
+def weighted_ap(
+    ground_truth: Path | str | dict[str, Any],
+    predictions: Path | str | Iterable[dict[str, Any]],
+    weights: np.ndarray,
+    kind: Kind = "bbox",
+    iou: float | None = 0.5,
+) -> np.ndarray:
+    """The AP of each of several draws of images, for a bootstrap of one's own, such as a paired one.
+
+    Args:
+        ground_truth: as for `evaluate_coco`.
+        predictions: as for `evaluate_coco`.
+        weights: (draws, images), how often a draw holds each image, by rising image id; ones give COCO's AP.
+        kind: boxes or masks.
+        iou: overlap that makes a match, or None for COCO's ten.
+
+    Returns:
+        (draws,) float64, NaN where a draw holds no object.
+
+    Raises:
+        BadInput: the weights are for another number of images.
+    """
+    matches, n_images = _matched(ground_truth, predictions, kind, iou)
+    if weights.ndim != 2 or weights.shape[1] != n_images:
+        raise BadInput(f"weights of shape {weights.shape}: there are {n_images} images")
+    return _weighted_ap(matches, np.asarray(weights, float))
+
+
+def _matched(
+    ground_truth: Path | str | dict[str, Any],
+    predictions: Path | str | Iterable[dict[str, Any]],
+    kind: Kind,
+    iou: float | None,
+) -> tuple[list[_Matches], int]:
+    """The matches of every class, and the number of images."""
+    truth = read_ground_truth(ground_truth, kind)
+    results = read_predictions(predictions, truth, kind)
+    levels = np.linspace(0.5, 0.95, 10) if iou is None else np.array([iou])
+    return list(_matches(truth, results, kind, levels)), len(truth["images"])
 
 
 def _matches(

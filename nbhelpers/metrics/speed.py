@@ -1,7 +1,7 @@
-"""How long a call takes, warm."""
+"""How long a call takes, warm; several calls in turn, so that a busy moment falls on all of them alike."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,3 +53,24 @@ def _timed(fn: Callable[[], Any], synchronise: Callable[[], Any] | None) -> floa
     if synchronise is not None:
         synchronise()
     return time.perf_counter() - began
+
+
+def time_in_turn(
+    calls: Mapping[str, Callable[[], object]], warmup: int = 10, runs: int = 100, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Call every function `warmup` times, then `runs` times, in turn, in an order drawn anew each round.
+
+    Returns:
+        Per function its `runs` wall-clock times in milliseconds, in the order they were taken: time i of one
+        can be paired with time i of another.
+    """
+    for call in calls.values():
+        for _ in range(warmup):
+            call()
+    names, order = list(calls), np.random.default_rng(seed)
+    times_ms = {name: np.empty(runs) for name in names}
+    for run in range(runs):
+        for index in order.permutation(len(names)):
+            name = names[index]
+            times_ms[name][run] = _timed(calls[name], None) * 1e3
+    return times_ms
