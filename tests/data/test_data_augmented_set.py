@@ -145,3 +145,24 @@ def test_the_preview_shows_originals_beside_results(scenes):
     assert [axis.get_title().split(",")[0] for axis in axes[:3]] == ["original", "augmented", "augmented"]
     with pytest.raises(BadInput, match="at least one"):
         preview(scenes, build_augmenter(POOR), image_ids=[])
+
+
+def test_menus_start_from_the_parameters_and_follow_the_clicks(monkeypatch):
+    from nbhelpers.data.augment import pick, picker
+
+    monkeypatch.setenv("NBHELPERS_PROGRESS", "off")
+    assert pick(POOR).conditions == POOR and pick(POOR).box is None
+    monkeypatch.delenv("NBHELPERS_PROGRESS")
+    monkeypatch.setattr(picker, "headless", lambda: False)
+    seen = []
+    chosen = pick(POOR, seen.append)
+    objects, menus = chosen.box.children
+    assert objects.value == POOR.characteristics
+    assert {menu.description: menu.value for menu in menus.children} == {
+        **POOR.environment,
+        "intensity": "high",
+    }
+    objects.value = ("low_contrast", "partially_hidden")
+    menus.children[0].value = "stable"
+    wanted = Conditions(("low_contrast", "partially_hidden"), distance="variable", intensity="high")
+    assert chosen.conditions == wanted == seen[-1]

@@ -8,16 +8,20 @@ from nbhelpers.data.augment.rules import Rule, Rules, pipeline_info, rules_for
 
 if TYPE_CHECKING:
     from nbhelpers.data.augment.augmented_set import AugmentedSet, write_augmented
-    from nbhelpers.data.augment.augmenter import Augmenter, build_augmenter
+    from nbhelpers.data.augment.augmenter import Augmenter, build_augmenter, tight_boxes
+    from nbhelpers.data.augment.picker import Picker, pick
     from nbhelpers.data.augment.sample import Sample, sample_of
     from nbhelpers.data.augment.side_by_side import preview
 
 _LAZY = {
     "Augmenter": "augmenter",
     "build_augmenter": "augmenter",
+    "tight_boxes": "augmenter",
     "Sample": "sample",
     "sample_of": "sample",
     "preview": "side_by_side",
+    "Picker": "picker",
+    "pick": "picker",
     "AugmentedSet": "augmented_set",
     "write_augmented": "augmented_set",
 }
@@ -25,8 +29,8 @@ _LAZY = {
 __all__ = [
     "CHARACTERISTICS", "ENVIRONMENT", "INTENSITIES", "Conditions",
     "Rule", "Rules", "rules_for", "pipeline_info",
-    "Augmenter", "build_augmenter", "Sample", "sample_of",
-    "preview", "AugmentedSet", "write_augmented",
+    "Augmenter", "build_augmenter", "Sample", "sample_of", "tight_boxes",
+    "preview", "pick", "Picker", "AugmentedSet", "write_augmented",
 ]  # fmt: skip
 
 
