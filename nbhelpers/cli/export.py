@@ -90,7 +90,7 @@ def calibration_source(model: Path, calibration: Path | None, images: Path | Non
 
         coco = load_coco(existing_file(calibration, "--calibration"), images)
         return coco, f"calibrated on images of {calibration}"
-    folder = images or model.parent / "yolo" / "images" / "train"
+    folder = images or model.parent / "training_images"
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
     if not files:
         where = f"--images {folder}: holds no image" if images else "no training images lie beside the model"

@@ -1,4 +1,4 @@
-"""Notebook 08: a prompt-free student, trained from COCO labels (teachers come into this room later)."""
+"""Notebook 08: a prompt-free student, trained from people's labels and from what teachers see."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -13,18 +13,25 @@ if TYPE_CHECKING:
     from nbhelpers.distill.students import (
         STUDENTS,
         Student,
+        StudentFamily,
+        TrainableNetwork,
         build_student,
+        family_of,
         load_student,
         save_student,
         student_for,
     )
     from nbhelpers.distill.training import TrainedStudent, train_student
     from nbhelpers.distill.ultralytics_quiet import LICENCE_NOTE
+    from nbhelpers.distill.with_teachers import Taught, taught_by
 
 _HOME = {
     "STUDENTS": "students",
     "Student": "students",
+    "StudentFamily": "students",
+    "TrainableNetwork": "students",
     "build_student": "students",
+    "family_of": "students",
     "load_student": "students",
     "save_student": "students",
     "student_for": "students",
@@ -39,6 +46,8 @@ _HOME = {
     "run_on_set": "evaluate",
     "SetResults": "evaluate",
     "LICENCE_NOTE": "ultralytics_quiet",
+    "Taught": "with_teachers",
+    "taught_by": "with_teachers",
     "label_images": "pseudo_labels",
     "LabelRun": "pseudo_labels",
     "LabelQuality": "label_quality",
@@ -49,7 +58,10 @@ _HOME = {
 __all__ = [
     "STUDENTS",
     "Student",
+    "StudentFamily",
+    "TrainableNetwork",
     "build_student",
+    "family_of",
     "load_student",
     "save_student",
     "student_for",
@@ -64,6 +76,8 @@ __all__ = [
     "run_on_set",
     "SetResults",
     "LICENCE_NOTE",
+    "Taught",
+    "taught_by",
     "label_images",
     "LabelRun",
     "LabelQuality",

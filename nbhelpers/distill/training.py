@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nbhelpers.artifacts import sha256_value
 from nbhelpers.distill.auto import make_plan
 from nbhelpers.distill.learnt import learnt_from
+from nbhelpers.distill.links import link_images
 from nbhelpers.distill.students import build_student, family_of, student_for
 from nbhelpers.distill.trained import TrainedStudent, fingerprint, finished, remember
 from nbhelpers.errors import BadInput
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from nbhelpers.distill.batches.augmented import Augment
     from nbhelpers.settings.sections import DistillSection
 
-__all__ = ["TrainedStudent", "train_student"]
+__all__ = ["TrainedStudent", "choose_student", "train_student"]
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ def train_student(
         train: images and annotations to learn from; annotations may carry "weight" and "class_scores".
         val: images and annotations to choose the weights by.
         settings: the `distill` section; `auto` values are filled in by `make_plan`.
-        folder: of this training; `best.pt`, `last.pt`, `training.json`, and `fit/` with the records of every
-            step and TensorBoard's files are left there.
+        folder: of this training. Left there are `best.pt`, `last.pt`, `training.json`; `fit/` with the
+            records of every step and TensorBoard's files; `training_images/`, links to calibrate on.
         device: "cpu" or "cuda:0".
         student: a name of `STUDENTS`; "auto" takes `settings.student`, and "auto" there the one for the set's
             mode.
@@ -61,7 +62,7 @@ def train_student(
         BadInput: the set cannot be trained on; CheckFailed: the loss became NaN.
     """
     folder = Path(folder)
-    name = _choose(train, settings, student)
+    name = choose_student(train, settings, student)
     family, plan = family_of(name), make_plan(train, settings, device)
     labels = {
         part: learnt_from(coco, part, family.task == "segment")
@@ -82,13 +83,14 @@ def train_student(
         built.to(device), train, val, settings, plan, folder, mark, augment, teacher, state_every_s
     )
     trained = replace(session.run(), labels=labels, plan=asdict(plan))
+    link_images(train, folder)
     remember(folder, trained, mark, settings.max_minutes)
     if trained.stopped != "deadline":  # a longer deadline may go on from it
         session.tidy()
     return trained
 
 
-def _choose(train: "CocoSet", settings: "DistillSection", student: str) -> str:
+def choose_student(train: "CocoSet", settings: "DistillSection", student: str) -> str:
     """The student's name: the argument, else the settings, else by annotation mode."""
     for wanted in (student, settings.student):
         if wanted != "auto":
