@@ -39,6 +39,7 @@ class TeachersRecord:
         thresholds: least score per class name, 0..1; classes that are missing have the default.
         nms: IoU above which of two boxes of a class the weaker goes.
         detector, segmenter: None where the mode needs none.
+        stability: least stability of SAM's masks of everything, 0..1; None is the default.
     """
 
     mode: str
@@ -47,6 +48,7 @@ class TeachersRecord:
     nms: float = 0.5
     detector: Part | None = None
     segmenter: Part | None = None
+    stability: float | None = None
 
 
 def needed(mode: str) -> tuple[bool, bool]:
@@ -100,6 +102,9 @@ def _record(path: Path, found: Mapping[str, Any]) -> TeachersRecord:
         raise _damaged(path, "thresholds", "a score of 0 to 1 for each class name")
     if not _is_share(found.get("nms")):
         raise _damaged(path, "nms", "a number of 0 to 1")
+    stability = found.get("stability")
+    if stability is not None and not _is_share(stability):
+        raise _damaged(path, "stability", "null or a number of 0 to 1")
     return TeachersRecord(
         mode=str(found.get("mode")),
         class_names=tuple(names),
@@ -107,6 +112,7 @@ def _record(path: Path, found: Mapping[str, Any]) -> TeachersRecord:
         nms=float(found["nms"]),
         detector=_part(path, found, "detector"),
         segmenter=_part(path, found, "segmenter"),
+        stability=stability,
     )
 
 

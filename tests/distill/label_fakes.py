@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import supervision as sv
 
-from nbhelpers.teach.grounded_sam.features import FeatureMap
-from nbhelpers.teach.grounded_sam.teacher import Seen
+from nbhelpers.teach.grounded_sam.features import FeatureMap, Seen
 
 
 class FakeTeachers:

@@ -253,3 +253,18 @@ def test_thresholds_are_chosen_on_validation(both, scenes):
     assert 0.02 <= by_name["forklift"].threshold < 1 and by_name["forklift"].f1 > 0.4
     with pytest.raises(BadInput, match="has no category 'sofa'"):
         replace(both, names=("sofa",)).choose_thresholds(scenes)
+
+
+def test_sam_alone_chooses_its_stability_too(scenes, tmp_path):
+    grid = Grid(points_per_side=6)
+    alone = GroundedSam.from_pretrained(sam=SAM, grid=grid, device="cpu")
+    few = scenes.subset(scenes.image_ids[:3])
+    assert sum(len(one) for one in alone.predict([few.image(n) for n in few.image_ids])) == 0
+    chosen = alone.choose_thresholds(few)
+    assert set(chosen) == {"object"} and 0.3 <= chosen["object"] < 0.88
+    assert alone.grid.stability < 0.95 and alone.choices[0].f1 > 0
+    assert sum(len(one) for one in alone.predict([few.image(n) for n in few.image_ids])) > 0
+    write_teachers(tmp_path, alone.record(tmp_path))
+    again = GroundedSam.from_folder(tmp_path, "cpu")
+    assert again.grid.stability == alone.grid.stability and again.thresholds == chosen
+    assert again.class_names == ["object"]

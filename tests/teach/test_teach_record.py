@@ -56,6 +56,7 @@ def test_foreign_and_cut_files_are_one_clear_error(tmp_path, content):
         ("thresholds", {"box": 1.5}, "'thresholds' is not a score"),
         ("thresholds", {"box": True}, "'thresholds' is not a score"),
         ("nms", None, "'nms' is not a number"),
+        ("stability", 2, "'stability' is not null or a number"),
         ("mode", "boxes", "mode 'boxes' is not known"),
         ("detector", None, "needs a detector, and none is named"),
         ("detector", {"base": 3, "revision": ""}, "'detector' is not null or an object"),

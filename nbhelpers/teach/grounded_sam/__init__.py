@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbhelpers.teach.grounded_sam.everything import Grid
-    from nbhelpers.teach.grounded_sam.features import FeatureMap, FeatureMaps, load_features, save_features
-    from nbhelpers.teach.grounded_sam.teacher import GroundedSam, Seen
+    from nbhelpers.teach.grounded_sam.features import (
+        FeatureMap,
+        FeatureMaps,
+        Seen,
+        load_features,
+        save_features,
+    )
+    from nbhelpers.teach.grounded_sam.teacher import GroundedSam
     from nbhelpers.teach.grounded_sam.thresholds import Choice, thresholds_table
 
 _HOME = {
     "GroundedSam": "teacher",
-    "Seen": "teacher",
+    "Seen": "features",
     "Grid": "everything",
     "FeatureMap": "features",
     "FeatureMaps": "features",

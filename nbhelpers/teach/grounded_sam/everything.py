@@ -56,6 +56,21 @@ class Everything:
     scores: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What the decoder says to all points, before doubles and unstable masks are left out.
+
+    Attributes:
+        logits: (M, h, w) float32, masks at the decoder's size.
+        scores: (M,) float32, predicted IoU, cut to 0..1.
+        stability: (M,) float32, 0..1, see `Grid.stability`.
+    """
+
+    logits: "Tensor"
+    scores: "Tensor"
+    stability: "Tensor"
+
+
 def segment_everything(
     model: Any,
     processor: Any,
@@ -76,18 +91,39 @@ def segment_everything(
         least: least predicted IoU of a mask.
         limit: masks kept at most.
     """
-    import torch
-    from torchvision.ops import nms
+    found = all_answers(model, embedding, place, grid, least, grid.stability)
+    return best_of(processor, found, place, grid, limit)
 
-    side = embedding[-1].shape[-1]
-    points = _points(place, grid.points_per_side or min(_PER_SIDE, side))
+
+def all_answers(
+    model: Any,
+    embedding: "Sequence[Tensor]",
+    place: "Placed",
+    grid: Grid,
+    least: float,
+    stability: float,
+) -> Answers:
+    """The decoder's masks for every point of the grid that score and are stable enough."""
+    import torch
+
+    points = _points(place, grid.points_per_side or min(_PER_SIDE, embedding[-1].shape[-1]))
     parts = [
-        _good(*_answers(model, embedding, chunk), place, grid, least)
+        _good(*_answers(model, embedding, chunk), place, grid.offset, least, stability)
         for chunk in points.split(grid.points_per_call)
     ]
-    logits, scores = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
-    boxes = _low_boxes(logits > 0)
-    kept = nms(boxes, scores, grid.nms)[:limit]
+    logits, scores, stable = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return Answers(logits, scores, stable)
+
+
+def best_of(
+    processor: Any, found: Answers, place: "Placed", grid: Grid, limit: int, stability: float = 0.0
+) -> Everything:
+    """Leave out unstable masks and doubles, and bring the rest to the picture's size."""
+    from torchvision.ops import nms
+
+    stable = found.stability >= stability
+    logits, scores = found.logits[stable], found.scores[stable]
+    kept = nms(_low_boxes(logits > 0), scores, grid.nms)[:limit]
     return _full(processor, logits[kept], scores[kept], place)
 
 
@@ -115,18 +151,18 @@ def _answers(model: Any, embedding: "Sequence[Tensor]", points: "Tensor") -> "tu
 
 
 def _good(
-    logits: "Tensor", scores: "Tensor", place: "Placed", grid: Grid, least: float
-) -> "tuple[Tensor, Tensor]":
-    """The masks the model trusts and that a shifted cut would not change; padding does not count."""
+    logits: "Tensor", scores: "Tensor", place: "Placed", offset: float, least: float, stability: float
+) -> "tuple[Tensor, Tensor, Tensor]":
+    """Masks the model trusts and that a shifted cut would not change; what lies in padding does not count."""
     trusted = scores >= least
     logits, scores = logits[trusted], scores[trusted]
     share = logits.shape[-1] / place.side
     height, width = (max(1, round(side * share)) for side in place.resized)
     inside = logits[:, :height, :width]
-    small = (inside > grid.offset).sum((1, 2))
-    large = (inside > -grid.offset).sum((1, 2))
-    stable = (small >= grid.stability * large) & (inside > 0).any(2).any(1)
-    return logits[stable], scores[stable].clamp(0, 1)
+    small, large = (inside > offset).sum((1, 2)), (inside > -offset).sum((1, 2))
+    stable = small / large.clamp(min=1)
+    good = (stable >= stability) & (inside > 0).any(2).any(1)
+    return logits[good], scores[good].clamp(0, 1), stable[good]
 
 
 def _low_boxes(masks: "Tensor") -> "Tensor":

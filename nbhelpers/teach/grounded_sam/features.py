@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,6 +19,7 @@ from nbhelpers.artifacts import write_atomic
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
+    import supervision as sv
     from torch import Tensor
 
 STRIDE_PX = 16
@@ -37,6 +38,18 @@ class FeatureMap:
 
     map: NDArray[np.float32]
     placed: tuple[float, float, float, float]
+
+
+class Seen(NamedTuple):
+    """What the teachers say about one picture.
+
+    Attributes:
+        detections: as `GroundedSam.predict` gives them.
+        features: by teacher name; empty where they were not asked for.
+    """
+
+    detections: "sv.Detections"
+    features: dict[str, FeatureMap]
 
 
 @dataclass(frozen=True)

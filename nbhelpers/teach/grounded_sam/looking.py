@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from nbhelpers.errors import BadInput
 from nbhelpers.teach.grounded_sam.boxes import Candidates, Chosen, candidates, choose
 from nbhelpers.teach.grounded_sam.everything import segment_everything
-from nbhelpers.teach.grounded_sam.features import FeatureMap, captured, of_embedding
+from nbhelpers.teach.grounded_sam.features import FeatureMap, Seen, captured, of_embedding
 
 if TYPE_CHECKING:
     import supervision as sv
     from torch import Tensor
 
     from nbhelpers.teach.grounded_sam.loading import Teacher
-    from nbhelpers.teach.grounded_sam.teacher import GroundedSam, Seen
+    from nbhelpers.teach.grounded_sam.teacher import GroundedSam
 
 Image = NDArray[np.uint8]
 
@@ -42,10 +42,8 @@ class Wanted:
     labels: bool
 
 
-def look_at(teachers: "GroundedSam", images: Sequence[Image], wanted: Wanted) -> "list[Seen]":
+def look_at(teachers: "GroundedSam", images: Sequence[Image], wanted: Wanted) -> list[Seen]:
     """Answers and features of pictures of one shape."""
-    from nbhelpers.teach.grounded_sam.teacher import Seen
-
     if teachers.detector is None:
         assert teachers.segmenter is not None
         return [_everything(teachers, teachers.segmenter, image, wanted) for image in images]
@@ -150,11 +148,10 @@ def _rows(found: "sv.Detections", keep: NDArray[np.bool_]) -> "sv.Detections":
     )
 
 
-def _everything(teachers: "GroundedSam", segmenter: "Teacher", image: Image, wanted: Wanted) -> "Seen":
+def _everything(teachers: "GroundedSam", segmenter: "Teacher", image: Image, wanted: Wanted) -> Seen:
     """Masks of everything in one picture, as detections of the one class."""
     import supervision as sv
 
-    from nbhelpers.teach.grounded_sam.teacher import Seen
     from nbhelpers.teach.sam import placed
 
     maps: dict[str, FeatureMap] = {}

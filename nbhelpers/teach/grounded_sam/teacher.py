@@ -1,9 +1,9 @@
 """`GroundedSam`: Grounding DINO finds, SAM outlines; of the two only what the mode needs is loaded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nbhelpers.errors import BadInput
 from nbhelpers.teach.grounded_sam.classes import AGNOSTIC, DEFAULT_THRESHOLD, class_order, mode_of
 from nbhelpers.teach.grounded_sam.everything import Grid
-from nbhelpers.teach.grounded_sam.features import FeatureMap, FeatureMaps
+from nbhelpers.teach.grounded_sam.features import FeatureMaps, Seen
 from nbhelpers.teach.grounded_sam.loading import Teacher, account, bring, bring_part, part_of
 from nbhelpers.teach.grounded_sam.thresholds import Choice
 from nbhelpers.teach.record import TeachersRecord, needed, read_teachers
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
 
 Image = NDArray[np.uint8]
-
-
-class Seen(NamedTuple):
-    """What the teachers say about one picture.
-
-    Attributes:
-        detections: as `GroundedSam.predict` gives them.
-        features: by teacher name; empty where they were not asked for.
-    """
-
-    detections: "sv.Detections"
-    features: dict[str, FeatureMap]
 
 
 @dataclass
@@ -133,7 +121,8 @@ class GroundedSam:
             for part, is_needed in zip((record.detector, record.segmenter), wanted, strict=True)
         )
         names = AGNOSTIC if record.mode == "segmentation" else record.class_names
-        return cls(record.mode, names, detector, segmenter, dict(record.thresholds), record.nms, batch)
+        grid = Grid() if record.stability is None else Grid(stability=record.stability)
+        return cls(record.mode, names, detector, segmenter, dict(record.thresholds), record.nms, batch, grid)
 
     @property
     def class_names(self) -> list[str]:
@@ -154,6 +143,7 @@ class GroundedSam:
             self.nms,
             part_of(self.detector, folder),
             part_of(self.segmenter, folder),
+            self.grid.stability if self.mode == "segmentation" else None,
         )
 
     def identity(self) -> dict[str, Any]:
@@ -281,15 +271,20 @@ class GroundedSam:
     def choose_thresholds(self, val: "CocoSet", default: float = DEFAULT_THRESHOLD) -> dict[str, float]:
         """Choose each class's threshold where its F1 on a labelled set is highest, and keep them.
 
-        Boxes are compared at IoU 0.5; masks where there is no detector. See `thresholds.best_thresholds` for
-        classes that the set says nothing about. `choices` holds the account.
+        Boxes are compared at IoU 0.5; SAM alone is judged by its masks, and the stability it asks of them is
+        chosen too. See `thresholds.best_thresholds` for classes that the set says nothing about. `choices`
+        holds the account.
 
         Raises:
             BadInput: the set lacks one of the classes.
         """
-        from nbhelpers.teach.grounded_sam.choosing import choose_on
+        from nbhelpers.teach.grounded_sam.choosing import choose_boxes, choose_everything
 
-        self.choices = choose_on(self, val, default)
+        if self.detector is not None:
+            self.choices = choose_boxes(self, val, default)
+        else:
+            choice, stability = choose_everything(self, val)
+            self.choices, self.grid = [choice], replace(self.grid, stability=stability)
         self.thresholds = {one.name: one.threshold for one in self.choices}
         return dict(self.thresholds)
 
