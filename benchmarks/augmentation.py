@@ -1,12 +1,13 @@
 """What augmentation by conditions is worth: a student trained with and without it, scored at another site.
 
-    python benchmarks/augmentation.py [--scenes 200] [--test 150] [--megapixels 40] [--seeds 3] [--json FILE]
+    python benchmarks/augmentation.py [--scenes 200] [--test 150] [--megapixels 40] [--seeds 0 1 2]
+                                      [--arms medium] [--set KEY=VALUE ...] [--folder DIR] [--json FILE]
 
 Scenes of the base world are learned from and validated on; scored is the shifted world, a darker and farther
 site with other walls and floors, on the six classes both have, and base scenes that were held out. The
 conditions are what someone would say who has seen that site and labelled nothing there. Both arms see equally
-many images; seeds are paired, and the interval of the difference is t over the seeds. Trainings that
-are finished are kept in --folder and not made again.
+many images; seeds are paired, and the interval of the difference is Student's t over them. Trainings
+that are finished are kept in --folder and not made again, so seeds may run side by side.
 """
 
 import argparse
@@ -47,14 +48,12 @@ def sets(folder: Path, scenes: int, test: int) -> dict[str, CocoSet]:
     }
 
 
-def one(parts: dict[str, CocoSet], arm: str, seed: int, megapixels: float, folder: Path) -> dict[str, Any]:
+def one(parts: dict[str, CocoSet], arm: str, seed: int, given: list[str], folder: Path) -> dict[str, Any]:
     """Train one student and score it."""
     from nbhelpers.distill import load_student, train_student
     from nbhelpers.distill.evaluate import evaluate_student
 
-    given = [f"distill.budget_megapixels={megapixels}", f"distill.seed={seed}"]
-    given += ["distill.max_minutes=120", "distill.validations=3", "distill.tensorboard=false"]
-    settings = load_settings("cpu", given).distill
+    settings = load_settings("cpu", [*given, f"distill.seed={seed}"]).distill
     augment = None if arm == "none" else build_augmenter(Conditions(**SITE, intensity=arm, seed=seed))
     done = train_student(
         parts["train"], parts["val"], settings, folder / f"{arm}_{seed}", student="yolov8", augment=augment
@@ -92,16 +91,19 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--test", type=int, default=150)
     parser.add_argument("--megapixels", type=float, default=40)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--set", nargs="*", default=[], help="more settings, such as distill.batch=8")
     parser.add_argument("--arms", nargs="+", default=["medium"], choices=["low", "medium", "high"])
     parser.add_argument("--folder", type=Path, default=Path("runs/benchmark_augmentation"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     parts = sets(options.folder, options.scenes, options.test)
+    given = [f"distill.budget_megapixels={options.megapixels}", "distill.max_minutes=120"]
+    given += ["distill.validations=3", "distill.tensorboard=false", *options.set]
     rows = []
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         for arm in ("none", *options.arms):
-            rows.append(one(parts, arm, seed, options.megapixels, options.folder))
+            rows.append(one(parts, arm, seed, given, options.folder))
             print("  ".join(f"{key} {value:.3f}" if isinstance(value, float) else f"{key} {value}"
                             for key, value in rows[-1].items()), flush=True)  # fmt: skip
     gains = {arm: {where: difference(rows, arm, where) for where in ("home", "away")} for arm in options.arms}
