@@ -102,7 +102,7 @@ class Session:
             close_mosaic=self.settings.close_mosaic,
             augment=self.augment,
             teacher=self.teacher if self.settings.losses.feature else None,
-            workers=len(os.sched_getaffinity(0)) if on_gpu else 0,
+            workers=os.cpu_count() or 1 if on_gpu else 0,
         )
 
     def _fit_settings(self, monitor: str) -> FitSettings:

@@ -86,15 +86,15 @@ class BaseEngine:
             image: (H, W, 3) uint8 RGB.
             confidence: least score, 0..1.
             iou: overlap above which the weaker of two boxes of one class is dropped, 0..1.
-            options: passed on to `distill.decode` (`max_detections`, `multi_label`).
+            options: passed on to the student family's decode (`max_detections`, `multi_label`).
 
         Returns:
             Boxes XYXY in pixels of `image`; for segmentation masks (N, H, W) bool.
         """
-        from nbhelpers.distill import decode, letterbox
+        from nbhelpers.distill import family_of, letterbox
 
         pixels, placed = letterbox(image, self.image_size)
-        outputs = self.run(pixels[None])
+        outputs, decode = self.run(pixels[None]), family_of(self.card.student).decode
         return decode(outputs, placed, self.task, confidence, iou, class_names=self.class_names, **options)
 
     def __repr__(self) -> str:

@@ -48,7 +48,6 @@ class TrainableYolo(nn.Module):
         self.gains = dict(gains)
         head = cast(Any, network).model[-1]
         self._steps = head.reg_max
-        self._strides = cast(Tensor, head.stride)
         self.feature_channels = tuple(int(branch[0].conv.in_channels) for branch in head.cv2)
         self._assigner = TaskAlignedAssigner(
             _TOPK, head.nc, _ALPHA, _BETA, [int(stride) for stride in head.stride]
@@ -61,7 +60,8 @@ class TrainableYolo(nn.Module):
         raw = self.network(pixels)
         if not isinstance(raw, dict):
             raise RuntimeError("train_outputs: the network is in eval mode; call train() first")
-        anchors, strides = make_anchors(raw["feats"], self._strides, 0.5)
+        # The head's strides are no buffer: they follow the network to a device, a copy of them would not.
+        anchors, strides = make_anchors(raw["feats"], cast(Any, self.network).model[-1].stride, 0.5)
         distances = raw["boxes"].permute(0, 2, 1).float().unflatten(2, (4, self._steps))
         own = YoloOutputs(distances, anchors.float(), strides.float(), *_masks_of(raw))
         return Outputs(
