@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from nbhelpers.teach.grounding_dino import detect, prompt_of, tune_grounding_dino
     from nbhelpers.teach.record import TeachersRecord, read_teachers
     from nbhelpers.teach.rungs import candidates, load_teacher
-    from nbhelpers.teach.sam import segment, tune_sam
+    from nbhelpers.teach.sam import embed, segment, tune_sam
     from nbhelpers.teach.teachers import (
         PURPOSES,
         Teachers,
@@ -30,6 +30,7 @@ _HOME: dict[str, str] = {
     "read_teachers": "record",
     "candidates": "rungs",
     "load_teacher": "rungs",
+    "embed": "sam",
     "segment": "sam",
     "tune_sam": "sam",
     "PURPOSES": "teachers",
@@ -52,6 +53,7 @@ __all__ = [
     "read_teachers",
     "candidates",
     "load_teacher",
+    "embed",
     "segment",
     "tune_sam",
     "PURPOSES",
