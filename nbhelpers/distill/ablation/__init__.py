@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbhelpers.distill.ablation.arms import Arm, arms_of
+    from nbhelpers.distill.ablation.arms import Arm, arms_of, few_labels_alone
     from nbhelpers.distill.ablation.paired import paired_difference
     from nbhelpers.distill.ablation.report import Ablation, Row
     from nbhelpers.distill.ablation.run import run_ablation
@@ -16,6 +16,7 @@ _HOME = {
     "Row": "report",
     "Speed": "speed",
     "arms_of": "arms",
+    "few_labels_alone": "arms",
     "compare_speed": "speed",
     "paired_difference": "paired",
     "run_ablation": "run",
@@ -29,6 +30,7 @@ __all__ = [
     "Speed",
     "arms_of",
     "compare_speed",
+    "few_labels_alone",
     "paired_difference",
     "run_ablation",
     "speed_table",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nbhelpers.distill.auto import Plan
+    from nbhelpers.distill.trained import TrainedStudent
     from nbhelpers.settings.sections import DistillSection, LossSettings
 
 
@@ -69,3 +70,20 @@ def arms_of(losses: "LossSettings", classes: int) -> list[Arm]:
     if logit > 0:
         found.append(Arm("logit", "+ logit loss", True, bare.model_copy(update={"logit": logit})))
     return found
+
+
+def few_labels_alone(
+    settings: "DistillSection", trained: "TrainedStudent", taught_images: int, images: int
+) -> "DistillSection":
+    """Settings of a student that people's few labels teach alone, for as long as another was taught.
+
+    Args:
+        settings: the other student was trained with.
+        trained: the other student.
+        taught_images: in the set it was trained on.
+        images: that people labelled.
+    """
+    from nbhelpers.distill.auto import Plan
+
+    arm, plan = arms_of(settings.losses, len(trained.class_names))[0], Plan(**trained.plan)
+    return arm.settings(settings, plan, images, plan.epochs * taught_images, settings.seed)
