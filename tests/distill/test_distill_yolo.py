@@ -149,3 +149,15 @@ def test_gradients_reach_every_parameter():
     still = [n for n, p in student.named_parameters() if p.grad is None and "dfl" not in n]
     assert still == []
     assert np.isfinite(sum(float(p.grad.abs().sum()) for p in student.parameters() if p.grad is not None))
+
+
+def test_in_bfloat16_boxes_and_masks_are_still_computed_in_float32():
+    _, network = trainable()
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = network.train_outputs(some_pixels())
+        logits = network.mask_logits(outputs, network.assign(outputs, some_targets()))
+    own = outputs.own
+    assert logits.dtype == outputs.boxes.dtype == outputs.class_logits.dtype == torch.float32
+    expected = own.distances.softmax(-1) @ torch.arange(16.0)
+    corner = (own.anchors - expected[..., :2]) * own.strides
+    torch.testing.assert_close(outputs.boxes[..., :2], corner)

@@ -100,7 +100,10 @@ def shifting(x: float, y: float) -> Matrix:
 
 def move_boxes(matrix: Matrix, boxes: ArrayLike) -> NDArray[np.float64]:
     """The boxes (n, 4) round the moved corners of boxes, XYXY."""
-    x1, y1, x2, y2 = np.asarray(boxes, np.float64).reshape(-1, 4).T
-    corners = np.stack([x1, y1, x2, y2, x1, y2, x2, y1], 1).reshape(-1, 4, 2)
-    moved = corners @ matrix[:, :2].T + matrix[:, 2]
-    return np.concatenate([moved.min(1), moved.max(1)], 1)
+    sides = np.asarray(boxes, np.float64).reshape(-1, 2, 2)
+    # A sum of what x and what y add: each corner takes one of two of both, so the ends add up as well.
+    from_x = sides[:, :, :1] * matrix[:, 0]  # (n, 2, 2): side, XY of the input
+    from_y = sides[:, :, 1:] * matrix[:, 1]
+    low = np.minimum(from_x[:, 0], from_x[:, 1]) + np.minimum(from_y[:, 0], from_y[:, 1])
+    high = np.maximum(from_x[:, 0], from_x[:, 1]) + np.maximum(from_y[:, 0], from_y[:, 1])
+    return np.concatenate([low + matrix[:, 2], high + matrix[:, 2]], 1)

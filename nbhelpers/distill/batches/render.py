@@ -17,7 +17,6 @@ from nbhelpers.distill.batches.picture import (
     compose,
     move_boxes,
     scaling,
-    shifting,
 )
 from nbhelpers.distill.outputs import Placement
 
@@ -72,15 +71,24 @@ def _draw_pixels(canvas: NDArray[np.uint8], picture: Picture, part: Part) -> Non
     x1, y1, x2, y2 = (int(np.ceil(value - 0.5)) for value in part.region)
     if x2 <= x1 or y2 <= y1:
         return
-    matrix = centred(compose(shifting(-x1, -y1), part.matrix))
+    matrix = between_centres(part.matrix, (0, 0), (x1, y1))
     canvas[y1:y2, x1:x2] = cv2.warpAffine(
         picture.pixels, matrix, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 
-def centred(matrix: Matrix) -> Matrix:
-    """A matrix between pixel edges as OpenCV counts, whose pixels have their centres at whole numbers."""
-    return compose(shifting(-0.5, -0.5), compose(matrix, shifting(0.5, 0.5)))
+def between_centres(matrix: Matrix, start: tuple[int, int], end: tuple[int, int]) -> Matrix:
+    """A matrix as OpenCV takes it: its pixels have their centres at whole numbers.
+
+    Args:
+        matrix: between coordinates in which the first pixel's centre lies at 0.5.
+        start: XY of the pixel that comes first in the array that is read.
+        end: XY of the pixel that comes first in the array that is written.
+    """
+    at = matrix[:, 0] * (start[0] + 0.5) + matrix[:, 1] * (start[1] + 0.5) + matrix[:, 2]
+    centred = matrix.copy()
+    centred[0, 2], centred[1, 2] = at[0] - end[0] - 0.5, at[1] - end[1] - 0.5
+    return centred
 
 
 def _visible(objects: Objects, part: Part) -> Objects:
@@ -89,7 +97,8 @@ def _visible(objects: Objects, part: Part) -> Objects:
     x1, y1, x2, y2 = part.region
     boxes = np.clip(whole, [x1, y1, x1, y1], [x2, y2, x2, y2])
     if objects.masks is not None:
-        for index in np.flatnonzero(np.abs(boxes - whole).max(1, initial=0) > 1):
+        is_cut = (np.abs(boxes - whole) > 1).any(1) & (boxes[:, 2:] > boxes[:, :2]).all(1)
+        for index in np.flatnonzero(is_cut):
             boxes[index] = _tightened(boxes[index], objects.masks[index], part)
     sides, before = boxes[:, 2:] - boxes[:, :2], whole[:, 2:] - whole[:, :2]
     share = sides.prod(1) / np.maximum(before.prod(1), 1e-9)
@@ -119,23 +128,28 @@ def _masks(objects: Objects, part: Part, size: int) -> NDArray[np.float32]:
     """The masks (n, S / 4, S / 4) of objects whose boxes are in the input already."""
     side = size // MASK_STRIDE
     stack = np.zeros((len(objects), side, side), np.float32)
+    # Drawn at twice the grid's size and averaged: at the picture's own size the exact share.
+    fine = compose(scaling(2 / MASK_STRIDE, 2 / MASK_STRIDE), part.matrix)
+    seen = [int(np.ceil(value * 2 / MASK_STRIDE - 0.5)) for value in part.region]
     for mask, patch, box in zip(stack, objects.masks or (), objects.boxes, strict=True):
         x1, y1 = np.floor(box[:2] / MASK_STRIDE).astype(int)
         x2, y2 = np.minimum(np.ceil(box[2:] / MASK_STRIDE), side).astype(int)
-        mask[y1:y2, x1:x2] = _mask(patch, part, (int(x1), int(y1), int(x2), int(y2)))
+        mask[y1:y2, x1:x2] = _mask(patch, fine, seen, (int(x1), int(y1), int(x2), int(y2)))
     return stack
 
 
-def _mask(patch: Patch, part: Part, cells: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """The share of each cell of the mask grid that is covered, in the cells from XY to XY."""
+def _mask(
+    patch: Patch, fine: Matrix, seen: list[int], cells: tuple[int, int, int, int]
+) -> NDArray[np.float32]:
+    """The share of each cell of the mask grid that is covered, in the cells from XY to XY.
+
+    `fine` leads from the picture to half cells, of which those from XY to XY `seen` can be covered.
+    """
     x1, y1, x2, y2 = cells
-    # Drawn at twice the grid's size and averaged: at the picture's own size the exact share.
-    fine = scaling(2 / MASK_STRIDE, 2 / MASK_STRIDE)
-    to_fine = compose(shifting(-2 * x1, -2 * y1), compose(fine, part.matrix))
-    matrix = centred(compose(to_fine, shifting(patch.x, patch.y)))
+    matrix = between_centres(fine, (patch.x, patch.y), (2 * x1, 2 * y1))
     shape = 2 * (x2 - x1), 2 * (y2 - y1)
     drawn = cv2.warpAffine(patch.pixels, matrix, shape, flags=cv2.INTER_LINEAR)
-    left, top, right, bottom = (int(np.ceil(value * 2 / MASK_STRIDE - 0.5)) for value in part.region)
+    left, top, right, bottom = seen
     drawn[: max(0, top - 2 * y1)] = 0
     drawn[max(0, bottom - 2 * y1) :] = 0
     drawn[:, : max(0, left - 2 * x1)] = 0

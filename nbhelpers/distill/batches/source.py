@@ -74,7 +74,9 @@ class Pictures:
         image = self.coco.image(image_id)
         placed = place(image.shape[1], image.shape[0], self.size)
         shape = placed.inner_height, placed.inner_width
-        pixels = resized(image, *shape)
+        pixels = image
+        if shape != image.shape[:2]:  # linear, as inference does it: what is trained on must look the same
+            pixels = np.asarray(cv2.resize(image, shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
         objects = self._objects(image_id, image.shape[:2], shape)
         return Picture(image_id, pixels, scaling(*placed.scale), objects)
 
@@ -122,16 +124,10 @@ class Pictures:
         if not entry.get("segmentation"):
             return box_patch(box, after)
         mask = to_mask(entry["segmentation"], *before).astype(np.uint8) * 255
-        return patch_of(resized(mask, *after))
-
-
-def resized(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Pixels (h, w) or (h, w, 3) at another size: averaged when made smaller, linear when made larger."""
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    smaller = height < pixels.shape[0] or width < pixels.shape[1]
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+        if after != before:
+            how = cv2.INTER_AREA if after[0] < before[0] else cv2.INTER_LINEAR
+            mask = np.asarray(cv2.resize(mask, after[::-1], interpolation=how), np.uint8)
+        return patch_of(mask)
 
 
 def box_patch(box: NDArray[Any], shape: tuple[int, int]) -> Patch | None:

@@ -55,21 +55,26 @@ class TrainableYolo(nn.Module):
 
     def train_outputs(self, pixels: Tensor) -> Outputs:
         """See `TrainableNetwork`; the network must be in training mode."""
-        from ultralytics.utils.tal import make_anchors
-
         raw = self.network(pixels)
         if not isinstance(raw, dict):
             raise RuntimeError("train_outputs: the network is in eval mode; call train() first")
+        # In bfloat16, distances of up to 15 strides would be rounded to a sixteenth of one.
+        with torch.autocast(pixels.device.type, enabled=False):
+            own = self._own(raw)
+            return Outputs(
+                class_logits=raw["scores"].permute(0, 2, 1).float(),
+                boxes=_boxes(own),
+                features=tuple(raw["feats"]),
+                own=own,
+            )
+
+    def _own(self, raw: dict[str, Any]) -> YoloOutputs:
+        from ultralytics.utils.tal import make_anchors
+
         # The head's strides are no buffer: they follow the network to a device, a copy of them would not.
         anchors, strides = make_anchors(raw["feats"], cast(Any, self.network).model[-1].stride, 0.5)
         distances = raw["boxes"].permute(0, 2, 1).float().unflatten(2, (4, self._steps))
-        own = YoloOutputs(distances, anchors.float(), strides.float(), *_masks_of(raw))
-        return Outputs(
-            class_logits=raw["scores"].permute(0, 2, 1).float(),
-            boxes=_boxes(own),
-            features=tuple(raw["feats"]),
-            own=own,
-        )
+        return YoloOutputs(distances, anchors.float(), strides.float(), *_masks_of(raw))
 
     @torch.no_grad()
     def assign(self, outputs: Outputs, targets: Targets) -> Assignment:
@@ -112,7 +117,8 @@ class TrainableYolo(nn.Module):
         # Pairs come image by image: one product per image, instead of the prototypes once per pair.
         counts = torch.bincount(assignment.image, minlength=len(own.prototypes)).tolist()
         pairs = zip(coefficients.split(counts), own.prototypes, strict=True)
-        logits = torch.cat([some @ prototypes.flatten(1) for some, prototypes in pairs])
+        with torch.autocast(coefficients.device.type, enabled=False):
+            logits = torch.cat([some @ prototypes.flatten(1) for some, prototypes in pairs])
         return logits.unflatten(1, own.prototypes.shape[2:])
 
 
