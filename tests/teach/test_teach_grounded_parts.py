@@ -187,3 +187,55 @@ def test_a_cut_last_place_counts_as_padding(detector):
         detector.model(**inputs_for(detector, [image]))
     assert kept[0].map.shape == (64, 8, 6)
     assert kept[0].placed == pytest.approx((0.0, 0.0, 88 / 96, 1.0))
+
+
+def sam2_teacher():
+    from sam_sets import small_sam2
+
+    from nbhelpers.teach.grounded_sam.loading import Teacher
+
+    model, processor = small_sam2()
+    return Teacher(model, processor, "small", "", None, "", False, "for this test")
+
+
+def test_sam2_outlines_everything_and_gives_features(detector):
+    from nbhelpers.teach.grounded_sam import Grid, GroundedSam
+    from nbhelpers.teach.grounded_sam.loading import Teacher
+
+    image = np.random.default_rng(0).integers(0, 255, (50, 90, 3), dtype=np.uint8)
+    grid = Grid(points_per_side=3, predicted_iou=-10.0, stability=0.0)
+    alone = GroundedSam("segmentation", ("object",), None, sam2_teacher(), grid=grid)
+    found = alone.predict([image])[0]
+    assert len(found) > 0 and found.mask.shape[1:] == (50, 90)
+    # SAM 2 stretches pictures over its whole input: no padding.
+    maps = alone.features([image])["sam"]
+    assert tuple(maps.maps.shape) == (1, 32, 8, 8) and maps.placed.tolist() == [[0, 0, 1, 1]]
+    dino = Teacher(detector.model, detector.processor, "twin", "", None, "", False, "for this test")
+    both = GroundedSam("detection_and_segmentation", ("box", "cone"), dino, sam2_teacher())
+    seen = both.predict([image], thresholds={"box": 0.01, "cone": 0.01})[0]
+    assert seen.mask.shape == (len(seen), 50, 90) and seen.mask.any(axis=(1, 2)).all()
+
+
+def test_many_classes_go_through_several_prompts(detector):
+    from nbhelpers.metrics import box_iou
+    from nbhelpers.teach.grounded_sam import GroundedSam
+    from nbhelpers.teach.grounded_sam.loading import Teacher
+
+    dino = Teacher(detector.model, detector.processor, "twin", "", None, "", False, "for this test")
+    colours = ("red", "green", "blue", "white", "black", "small", "large", "old")
+    names = tuple(f"{colour} {thing}" for thing in ("box", "barrel", "cone", "shelf") for colour in colours)
+    made = GroundedSam("detection", names, dino, None, dict.fromkeys(names, 0.05), nms=0.4)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (128, 128, 3), dtype=np.uint8) for _ in range(2)]
+    seen = made.look(images, features=True, limit=1000)
+    assert len(seen) == 2 and all(set(one.features) == {"grounding_dino"} for one in seen)
+    for image, (found, _) in zip(images, seen, strict=True):
+        assert found.data["class_scores"].shape == (len(found), 32)
+        for index in set(found.class_id.tolist()):
+            boxes = found.xyxy[found.class_id == index]
+            assert np.triu(box_iou(boxes, boxes), 1).max(initial=0) <= 0.4 + 1e-6
+        alone = made.look([image], features=True)[0].features["grounding_dino"]
+        assert alone.map.shape == (64, 8, 8)
+    first, second = (one.features["grounding_dino"].map for one in seen)
+    assert not np.allclose(first, second), "each picture has its own features, not another prompt's"
+    assert sum(len(one.detections) for one in seen) > 0

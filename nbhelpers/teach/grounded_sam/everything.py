@@ -142,7 +142,7 @@ def _answers(model: Any, embedding: "Sequence[Tensor]", points: "Tensor") -> "tu
 
     maps = [level[None].to(model.device, model.dtype) for level in embedding]
     given = {
-        "input_points": points[None, :, None].to(model.device, model.dtype),
+        "input_points": points[None, :, None].to(model.device),  # in float32: halves round pixels
         "input_labels": torch.ones((1, len(points), 1), dtype=torch.int64, device=model.device),
     }
     with torch.inference_mode():
