@@ -128,8 +128,9 @@ class LoraSettings(Section):
 class SamSettings(LoraSettings):
     """What only SAM has: prompts, losses, the kept embeddings."""
 
+    steps: int = Field(default=200, ge=1, description="optimiser steps")
     box_jitter: float = Field(
-        default=0.1, ge=0, lt=0.5, description="share of a box's sides by which it is moved"
+        default=0.2, ge=0, lt=0.5, description="share of a box's sides by which it is moved at most"
     )
     points: int = Field(default=0, ge=0, description="points given beside the box; 0: the box alone")
     focal: float = Field(

@@ -106,7 +106,10 @@ def _decode_chunk(
     """Mask logits (P, h, w) and predicted IoU (P,), float32, of pairs (picture, box)."""
     import torch
 
-    levels = [torch.stack(maps) for maps in zip(*(embeddings[image] for image, _ in pairs), strict=True)]
+    # In the decoder's own dtype from here on: autocast refuses to stack float16 where it is told bfloat16.
+    dtype = next(plain_model(model).mask_decoder.parameters()).dtype
+    maps = zip(*(embeddings[image] for image, _ in pairs), strict=True)
+    levels = [torch.stack([one.to(dtype) for one in level]) for level in maps]
     corners = np.stack([places[image].to_input(boxes[image][row]) for image, row in pairs])
     spots = None
     if points is not None:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 RECIPE = 1
 RECORD, ADAPTER = "training.json", "adapter"
 # What changes no step that is taken.
-_NOT_INPUTS = {"detector", "nms", "max_minutes", "tensorboard"}
+_NOT_INPUTS: Any = {
+    **dict.fromkeys(("detector", "nms", "max_minutes", "tensorboard"), True),
+    "segmenter": {"model", "embeddings_gib"},
+}
 
 
 def fingerprint(

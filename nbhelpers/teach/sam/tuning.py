@@ -1,6 +1,5 @@
 """LoRA on SAM's mask decoder: boxes in, masks out, everything before the decoder frozen and seen once."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from nbhelpers.models import Loaded, LoraReport
     from nbhelpers.settings.sections import TeachSection
     from nbhelpers.training import FitResult
-
-log = logging.getLogger(__name__)
 
 NAME = "sam"
 _TRAINED = "mask_decoder."  # the only roles an adapter may be on
@@ -56,7 +53,7 @@ def tune_sam(
     val: "CocoSet",
     settings: "TeachSection",
     folder: Path,
-    say: Callable[[str], None] = log.info,
+    say: Callable[[str], None] = print,
 ) -> TunedTeacher:
     """Put a LoRA adapter on the mask decoder, train it with boxes that are a little off, keep the best.
 
@@ -118,16 +115,21 @@ def _check(loaded: "Loaded", settings: "TeachSection") -> None:
 def _tune(job: _Job) -> TunedTeacher:
     from nbhelpers.memory import watch
     from nbhelpers.models import add_lora, save_adapter, tensor_digests, verify_only_adapter_changed
+    from nbhelpers.runtime import seed_everything
+    from nbhelpers.training.generators import generators_kept
 
     before = job.score(job.loaded.model)
     part = job.settings.segmenter
     plan = _plan(job)
-    report = add_lora(job.loaded.model, job.loaded.family, part.roles, part.r, part.alpha, part.dropout)
+    with generators_kept():  # the adapter's first values are drawn
+        seed_everything(job.settings.seed)
+        report = add_lora(job.loaded.model, job.loaded.family, part.roles, part.r, part.alpha, part.dropout)
     job.say(f"{report}; before tuning mean IoU {before.mean:.3f} over {len(before.iou)} objects")
     digests = tensor_digests(report.model)
     with watch(0.05) as seen:
         fitted = _fit(job, report)
-    verify_only_adapter_changed(digests, report.model)
+    if fitted.steps:  # a deadline may come before the first
+        verify_only_adapter_changed(digests, report.model)
     report.model.eval()
     after = job.score(report.model)
     adapter = save_adapter(
