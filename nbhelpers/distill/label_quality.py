@@ -116,7 +116,9 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def label_quality(pseudo: "CocoSet", truth: "CocoSet", iou: float = 0.5) -> LabelQuality:
+def label_quality(
+    pseudo: "CocoSet", truth: "CocoSet", iou: float = 0.5, kind: "Kind | None" = None
+) -> LabelQuality:
     """Compare teachers' labels with people's on the images that both know by id.
 
     Masks are compared where every label and every object has one, else boxes. Labels are paired with objects
@@ -127,9 +129,11 @@ def label_quality(pseudo: "CocoSet", truth: "CocoSet", iou: float = 0.5) -> Labe
         pseudo: as `label_images` leaves them.
         truth: the same images with people's labels.
         iou: least overlap of a pair.
+        kind: "bbox" compares boxes even where there are masks, "segm" insists on masks.
 
     Raises:
-        BadInput: no image in common, or a class of the labels that the truth has not.
+        BadInput: no image in common, a class of the labels that the truth has not, or masks wanted that are
+            not there.
     """
     from nbhelpers.distill.evaluate import ground_truth_for
     from nbhelpers.metrics import evaluate_coco
@@ -142,7 +146,8 @@ def label_quality(pseudo: "CocoSet", truth: "CocoSet", iou: float = 0.5) -> Labe
     truth = truth.subset(common)
     document, category_ids = ground_truth_for(pseudo.class_names, truth)
     results = _results(pseudo, set(common), category_ids)
-    kind: Kind = "segm" if _has_masks(results) and _has_masks(document["annotations"]) else "bbox"
+    if kind is None:
+        kind = "segm" if _has_masks(results) and _has_masks(document["annotations"]) else "bbox"
     found = match(document, results, kind, iou)
     scores = evaluate_coco(document, results, kind)
     names = {category["id"]: str(category["name"]) for category in document["categories"]}

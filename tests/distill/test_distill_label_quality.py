@@ -110,8 +110,12 @@ def test_masks_are_compared_where_all_have_some(tmp_path, folder):
     found = label_quality(coco(tmp_path, folder, "p", [thing(0, 2, box, 0.9, half)]), truth)
     assert found.kind == "segm" and found.total.mean_iou == pytest.approx(0.6)
     assert "mask IoU" in found.table()
+    by_box = label_quality(coco(tmp_path, folder, "p", [thing(0, 2, box, 0.9, half)]), truth, kind="bbox")
+    assert by_box.kind == "bbox" and by_box.total.mean_iou == pytest.approx(1.0)
     boxes = label_quality(coco(tmp_path, folder, "p", [thing(0, 2, box, 0.9)]), truth)
     assert boxes.kind == "bbox" and boxes.total.mean_iou == pytest.approx(1.0)
+    with pytest.raises(BadInput, match="has no segmentation"):
+        label_quality(coco(tmp_path, folder, "p", [thing(0, 2, box, 0.9)]), truth, kind="segm")
 
 
 def test_crowds_count_neither_way(tmp_path, folder):
