@@ -86,7 +86,10 @@ def one_device(model: "nn.Module") -> str:
 
 
 def check_finite(model: Any, family: "Family", device: str) -> None:
-    """Ask a language model that computes in float16 for logits once: a family may overflow unnoticed.
+    """Ask a model with text that computes in float16 for logits once: a family may overflow unnoticed.
+
+    Detectors are asked as they are used, under autocast: their masks overflow in float16 alone. Their logits
+    beyond the prompt are minus infinity by design and do not count.
 
     Raises:
         Refused: `unsupported`, where a logit is NaN or infinite.
@@ -109,5 +112,7 @@ def _logits(model: Any, family: "Family", device: str) -> Any:
     inputs = family.example_inputs(model.config, Shapes(images=1, text_tokens=32), device="cpu")
     moved = {name: value.to(device) for name, value in inputs.items() if isinstance(value, torch.Tensor)}
     floats = {name: value.to(model.dtype) for name, value in moved.items() if value.is_floating_point()}
-    with torch.no_grad():
-        return model(**{**moved, **floats}).logits
+    detector = family.auto_class == "AutoModelForZeroShotObjectDetection"
+    with torch.no_grad(), torch.autocast(model.device.type, model.dtype, enabled=detector):
+        logits = model(**{**moved, **floats}).logits
+    return logits[..., : moved["input_ids"].shape[1]] if detector else logits

@@ -5,6 +5,9 @@ import torch
 
 from nbhelpers.models import add_lora, full_config
 from nbhelpers.models.families import family_of
+from nbhelpers.models.places import twin_folder
+from nbhelpers.models.prepare import check_finite
+from nbhelpers.models.rungs import Refused
 from nbhelpers.runtime import GIB
 from nbhelpers.settings.sections import LoraSettings
 from nbhelpers.teach.grounding_dino.footprint import square_side, step_plan
@@ -25,6 +28,19 @@ def test_the_adapter_has_the_size_it_has_to_have(name, values):
     assert report.trainable == values
     assert 0.01 < report.share < 0.02
     assert all(p.device.type == "meta" for p in report.model.parameters())
+
+
+def test_a_gpu_without_bfloat16_takes_the_detector_and_one_that_overflows_is_still_refused():
+    from transformers import AutoModelForZeroShotObjectDetection
+
+    model = AutoModelForZeroShotObjectDetection.from_pretrained(
+        twin_folder("tiny/grounding-dino"), local_files_only=True, dtype=torch.float16
+    )
+    check_finite(model.eval(), family_of("grounding-dino"), "cpu")
+    with torch.no_grad():
+        model.model.text_projection.bias.fill_(torch.nan)
+    with pytest.raises(Refused, match="not finite in float16"):
+        check_finite(model, family_of("grounding-dino"), "cpu")
 
 
 def test_the_square_has_as_many_pixels():

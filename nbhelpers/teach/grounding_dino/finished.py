@@ -25,13 +25,16 @@ def fingerprint(
     """A hash of all that the adapter depends on: pixels, annotations, settings, base model, versions."""
     from importlib.metadata import version
 
+    wanted = settings.model_dump(
+        include={"seed", "clip", "nms", "detector"}, exclude={"detector": {"model"}}
+    )  # which model it is, its revision says
     image_processor = getattr(loaded.processor, "image_processor", None)
     return sha256_value(
         {
             "recipe": RECIPE,
             "train": content(train),
             "val": content(val),
-            "settings": settings.model_dump(include={"seed", "clip", "detector", "nms"}),
+            "settings": wanted,
             "precision": precision,
             "base": [loaded.revision, str(loaded.dtype), loaded.device.partition(":")[0], loaded.quantize],
             "pictures": None if image_processor is None else image_processor.to_dict(),
