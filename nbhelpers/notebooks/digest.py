@@ -12,6 +12,9 @@ from nbhelpers.artifacts import sha256_file, sha256_value
 LIBRARIES = (
     "torch",
     "torchvision",
+    "transformers",
+    "peft",
+    "albumentations",
     "ultralytics",
     "onnx",
     "onnxruntime",

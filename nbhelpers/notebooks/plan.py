@@ -13,6 +13,8 @@ from nbhelpers.notebooks.places import PHASES
 
 OPTIONS = {"profile": "--profile", "run_id": "--run-id", "runs": "--runs", "overrides": "--set"}
 """Parameters every notebook has and the runner sets itself, with the option for each."""
+RESTS_ON = {"teach": ("data",), "distill": ("data", "teach"), "export": ("data", "teach", "distill")}
+"""Sections, besides its own, of which a phase makes what no earlier phase of the run has left."""
 OWN = tuple(OPTIONS)
 _PATHS = ("data", "images")
 
@@ -51,10 +53,13 @@ class Step:
             "notebook": digest.notebook_code(notebook),
             "package": digest.package_code(),
             "libraries": digest.library_versions(),
-            "settings": sha256_value([settings.profile, settings.section(self.phase), settings.memory]),
+            "settings": sha256_value([settings.profile, *map(settings.section, self._sections())]),
             "parameters": sha256_value(plain),
             "data": _data(self.given),
         }
+
+    def _sections(self) -> tuple[str, ...]:
+        return (self.phase, "memory", *RESTS_ON.get(self.phase, ()))
 
 
 def choose(which: Sequence[str], notebooks: Mapping[str, Path]) -> dict[str, Path]:

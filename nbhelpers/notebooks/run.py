@@ -108,7 +108,7 @@ def _all(runner: PhaseRunner, steps: Sequence[Step]) -> RunOutcome:
 # The notebooks' parameters that name files and folders.
 _PATHS: dict[str, tuple[str, Callable[[Path], bool]]] = {
     **dict.fromkeys(("data", "student"), ("file", Path.is_file)),
-    **dict.fromkeys(("images", "prepared"), ("folder", Path.is_dir)),
+    **dict.fromkeys(("images", "prepared", "teachers"), ("folder", Path.is_dir)),
 }
 
 

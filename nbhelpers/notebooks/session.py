@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from nbhelpers.settings import Settings
 
 FigureKind = Literal["auto", "png", "jpg"]
-_PACKAGES = ("nbhelpers", "torch", "torchvision", "numpy", "ultralytics", "onnx", "onnxruntime")
+_PACKAGES = (
+    *("nbhelpers", "torch", "torchvision", "transformers", "peft", "numpy"),
+    *("ultralytics", "onnx", "onnxruntime"),
+)
 _open: list["Session"] = []  # a second `start` in one kernel must stop the first one's watcher
 
 

@@ -87,6 +87,14 @@ def test_the_fingerprint_changes_with_what_the_phase_rests_on_and_only_with_that
     assert before["data"] != prints({"data": str(coco)})["data"]
 
 
+def test_a_phase_that_makes_the_data_itself_rests_on_the_settings_of_the_data(folder):
+    step = make_steps(choose(["08"], find_notebooks(folder)), {}, True)[0]
+    base = step.fingerprint(load_settings("cpu"))["settings"]
+    for override, counts in (("data.labelled=0.5", True), ("teach.seed=1", True), ("export.runs=50", False)):
+        found = step.fingerprint(load_settings("cpu", [override]))["settings"]
+        assert (found != base) is counts, override
+
+
 def test_prose_and_outputs_of_a_notebook_do_not_count(folder):
     import nbformat
 
