@@ -151,7 +151,9 @@ class TeachSection(Section):
     clip: float = Field(default=0.1, gt=0, description="largest norm of the whole gradient")
     precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
     tensorboard: bool = True
-    detector: LoraSettings = LoraSettings()
+    detector: LoraSettings = LoraSettings(
+        roles=("backbone", "text", "fusion", "encoder", "decoder"), learning_rate=3e-3
+    )  # the twin's; published models want the family's default roles and 1e-4 (profile t4)
     segmenter: SamSettings = SamSettings(r=8, alpha=16)
     nms: float = Field(
         default=0.5, gt=0, le=1, description="IoU above which of two boxes of a class the weaker goes"
