@@ -225,3 +225,13 @@ def test_an_augmenter_changes_the_training_and_is_part_of_its_mark(shapes, tmp_p
     assert train_student(*shapes, quick(), tmp_path, augment=Mirror(), say=silent).reused
     with pytest.raises(BadInput, match="fingerprint"):
         train_student(*shapes, quick(), tmp_path, augment=lambda sample, seed: sample, say=silent)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("name", ["yolov8", "yolov8_seg"])
+def test_it_learns_on_a_gpu(shapes, tmp_path, name):
+    settings = quick(image_size=96, epochs=36, batch=2, validations=3, warmup=0.05)
+    result = train_student(*shapes, settings, tmp_path, device="cuda:0", student=name, say=silent)
+    assert result.history[-1]["box_ap50"] > 0.8
+    assert load_student(result.best, "cuda:0").predict(shapes[1].image(10)).xyxy.shape[1] == 4
