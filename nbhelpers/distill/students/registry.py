@@ -1,11 +1,12 @@
 """The students there are, by name. A further family is one file of its own and one line here."""
 
+from nbhelpers.distill.students.d_fine_family import D_FINE
 from nbhelpers.distill.students.record import StudentFamily
 from nbhelpers.distill.students.yolo_families import FASTSAM, YOLOV8, YOLOV8_SEG
 from nbhelpers.errors import BadInput
 
 # The first of a mode is the one `student_for` names.
-_FAMILIES = (YOLOV8, YOLOV8_SEG, FASTSAM)
+_FAMILIES = (YOLOV8, YOLOV8_SEG, FASTSAM, D_FINE)
 
 STUDENTS: dict[str, StudentFamily] = {family.name: family for family in _FAMILIES}
 
