@@ -213,7 +213,7 @@ def test_what_is_kept_stays_within_the_bound(train):
     pictures = Pictures(train, SIZE, masks=True, class_agnostic=False, cache_mib=0.07)
     for index in range(len(pictures)):
         pictures[index]
-    assert 0 < pictures._bytes <= 0.07 * 2**20 and len(pictures._held) < len(pictures)
+    assert 0 < pictures.kept.bytes <= 0.07 * 2**20 and len(pictures.kept) < len(pictures)
     assert pictures[0].pixels.shape == (80, 96, 3)
 
 
@@ -281,6 +281,25 @@ def test_a_real_augmenter_fits(train):
     first, again = made(1), batches(train, augment=augment)(1)
     assert all(torch.equal(a, b) for a, b in zip(tensors(first), tensors(again), strict=True))
     assert not torch.equal(first.pixels, batches(train)(1).pixels)
+
+
+def test_each_picture_is_augmented_once_per_epoch(train):
+    asked = []
+
+    def noted(sample, seed):
+        asked.append(seed)
+        return sample
+
+    made = batches(train, batch=8, augment=noted)
+    first = made(0)
+    count = len(asked)
+    assert count <= 8 and len(set(asked)) == count
+    assert all(torch.equal(a, b) for a, b in zip(tensors(first), tensors(made(0)), strict=True))
+    assert len(asked) == count
+    made(1)
+    assert len(set(asked)) == len(asked) > count
+    small = batches(train, batch=8, augment=noted, cache_mib=0.05)  # drawn again, and the same
+    assert all(torch.equal(a, b) for a, b in zip(tensors(first), tensors(small(0)), strict=True))
 
 
 def test_what_is_cut_away_is_not_in_the_box(train):

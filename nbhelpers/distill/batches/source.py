@@ -1,7 +1,6 @@
 """Pictures of a COCO set: decoded, brought to size, and kept in memory up to a bound."""
 
-import threading
-from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -10,13 +9,12 @@ from numpy.typing import NDArray
 
 from nbhelpers.data.letterbox import place
 from nbhelpers.data.masks import box_from_mask, to_mask, to_rle
+from nbhelpers.distill.batches.kept import Kept
 from nbhelpers.distill.batches.picture import Objects, Patch, Picture, patch_of, scaling
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
-
-_MIB = 2**20
 
 
 class Pictures:
@@ -44,30 +42,14 @@ class Pictures:
         self.coco, self.size, self.masks, self.class_agnostic = coco, size, masks, class_agnostic
         self.scored = any("class_scores" in entry for entry in coco.annotations)
         self.classes = 1 if class_agnostic else len(coco.class_names)
-        self._held: OrderedDict[int, Picture] = OrderedDict()
-        self._bytes, self._limit, self._lock = 0, cache_mib * _MIB, threading.Lock()
+        self.kept = Kept(cache_mib)
 
     def __len__(self) -> int:
         return len(self.coco.images)
 
     def __getitem__(self, index: int) -> Picture:
         """Picture number `index`; safe to be asked for from several threads."""
-        with self._lock:
-            if index in self._held:
-                self._held.move_to_end(index)
-                return self._held[index]
-        made = self._make(index)
-        with self._lock:
-            self._keep(index, made)
-        return made
-
-    def _keep(self, index: int, made: Picture) -> None:
-        if index in self._held or made.nbytes > self._limit:
-            return
-        self._held[index] = made
-        self._bytes += made.nbytes
-        while self._bytes > self._limit:
-            self._bytes -= self._held.popitem(last=False)[1].nbytes
+        return self.kept.get(index, partial(self._make, index))
 
     def _make(self, index: int) -> Picture:
         image_id = self.coco.images[index]["id"]

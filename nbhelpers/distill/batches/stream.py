@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from nbhelpers.distill.batches.augmented import Augment, augmented
 from nbhelpers.distill.batches.collate import collate
 from nbhelpers.distill.batches.colour import jitter
+from nbhelpers.distill.batches.kept import Kept
 from nbhelpers.distill.batches.layout import plain, varied
 from nbhelpers.distill.batches.picture import Picture
 from nbhelpers.distill.batches.render import Drawn, draw
@@ -26,7 +28,8 @@ class StudentBatches:
     """Batch number m of a training, the same whenever it is asked for; see `student_batches`.
 
     Input i of a training, counted from 0 over all batches, shows picture i modulo n of the order drawn for
-    epoch i // n, n being the number of images. Every batch is full: an epoch may end within one.
+    epoch i // n, n being the number of images. Every batch is full: an epoch may end within one. An augmenter
+    draws each picture once per epoch, however many mosaics show it: that costs most of a batch.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class StudentBatches:
         self.pictures, self.batch, self.seed = pictures, batch, seed
         self._mosaic_epochs = epochs - round(close_mosaic * epochs)
         self._augment, self._maps = augment, maps
+        self._augmented = Kept(pictures.kept.limit_mib)
         self._workers = ThreadPoolExecutor(workers) if workers > 1 else None
         self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, int))
 
@@ -62,20 +66,24 @@ class StudentBatches:
         return int(self._order[1][place])
 
     def _input(self, number: int, first: int) -> Drawn:
-        rng = np.random.default_rng((self.seed, number // len(self.pictures), number))
+        epoch = number // len(self.pictures)
+        rng = np.random.default_rng((self.seed, epoch, number))
         chosen = [first]
-        if number // len(self.pictures) < self._mosaic_epochs:
+        if epoch < self._mosaic_epochs:
             chosen += rng.integers(len(self.pictures), size=MOSAIC - 1).tolist()
-        pictures = [self._taken(index, rng) for index in chosen]
+        pictures = [self._picture(index, epoch) for index in chosen]
         parts = varied([picture.pixels.shape[:2] for picture in pictures], self.pictures.size, rng)
         drawn = draw(pictures, parts, self.pictures.size)
         return replace(drawn, pixels=jitter(drawn.pixels, rng))
 
-    def _taken(self, index: int, rng: np.random.Generator) -> Picture:
-        picture = self.pictures[index]
+    def _picture(self, index: int, epoch: int) -> Picture:
         if self._augment is None:
-            return picture
-        return augmented(picture, self._augment, int(rng.integers(2**31)))
+            return self.pictures[index]
+        return self._augmented.get((epoch, index), partial(self._augmented_now, self._augment, index, epoch))
+
+    def _augmented_now(self, augment: Augment, index: int, epoch: int) -> Picture:
+        draw = int(np.random.SeedSequence((self.seed, epoch, index)).generate_state(1)[0])
+        return augmented(self.pictures[index], augment, draw)
 
 
 def student_batches(
@@ -104,10 +112,10 @@ def student_batches(
         close_mosaic: share of the epochs, the last ones, in which every input shows one picture alone.
         masks: whether targets have masks.
         class_agnostic: every object is class 0.
-        augment: from (sample, seed) to the changed sample; applied to each picture first.
+        augment: from (sample, seed) to the changed sample; applied to each picture first, once per epoch.
         teacher: what fills `Batch.teacher_maps` (`distill.teacher_targets.TeacherTargets`).
         workers: threads that make one batch together; 0 makes it in the caller's.
-        cache_mib: bound of the pictures kept in memory, MiB.
+        cache_mib: bound of the pictures kept in memory, MiB; of augmented ones as many more.
 
     Raises:
         BadInput: the set has no images, or annotations that do not fit it.
