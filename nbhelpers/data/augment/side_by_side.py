@@ -42,10 +42,10 @@ def preview(
             f"{coco.path}: preview of {len(chosen)} pictures with {draws} draws: at least one of each"
         )
     pictures, titles = [], []
-    for image_id in chosen:
+    for row, image_id in enumerate(chosen):
         original = sample_of(coco, image_id)
         for number in range(draws + 1):
-            sample = augmenter(original, number) if number else original
+            sample = augmenter(original, 1000 * row + number) if number else original
             drawn = plots.draw_detections(
                 sample.image, sample.detections(), coco.class_names, labels=False, opacity=0.25
             )
