@@ -1,7 +1,8 @@
 """Teachers label images once: streaming, resumable, written as COCO with scores."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,16 +97,16 @@ def label_images(
         set's own where the teachers' classes are among them by name; in a folder they are numbered from 1.
 
     Raises:
-        BadInput: no images, or the output folder holds the images.
+        BadInput: no images, the output folder lies in that of the images, or another process labels there.
     """
     from nbhelpers.memory import watch
 
     source, output = open_source(images), Path(output)
     _guard(source, output)
     job = LabelJob(teachers, source, output, features, max(1, batch), dict(thresholds or {}), say)
-    journal = job.journal()
     began = time.monotonic()
-    with watch() as seen:
+    with _alone(output), watch() as seen:
+        journal = job.journal()
         todo, resumed = job.todo(journal)
         labelled = job.label(journal, todo, max_minutes)
         n_images, n_annotations, unreadable = job.write(journal)
@@ -131,6 +132,23 @@ def _guard(source: Source, output: Path) -> None:
         raise BadInput(f"{output}: lies in the folder of the images; name a folder outside {source.folder}")
     if output.exists() and not output.is_dir():
         raise BadInput(f"{output}: is a file; name a folder for the labels")
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Hold the folder: two processes would write into one journal. A killed process lets go by itself."""
+    from filelock import FileLock, Timeout
+
+    output.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(output / ".labels.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BadInput(f"{output}: another process labels into this folder; wait for it") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _tell(run: LabelRun, source: Source, say: Say) -> None:

@@ -212,6 +212,16 @@ def test_bad_input_is_named(tmp_path, folder):
         label_images(FakeTeachers(), folder, tmp_path / "file", say=quiet)
 
 
+def test_two_processes_do_not_share_a_folder(tmp_path, folder):
+    from filelock import FileLock
+
+    (tmp_path / "out").mkdir()
+    busy = pytest.raises(BadInput, match="another process labels into this folder")
+    with FileLock(tmp_path / "out" / ".labels.lock"), busy:
+        label_images(FakeTeachers(), folder, tmp_path / "out", say=quiet)
+    assert label_images(FakeTeachers(), folder, tmp_path / "out", say=quiet).n_images == 10
+
+
 CHILD = """
 import sys
 from pathlib import Path
