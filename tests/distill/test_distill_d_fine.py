@@ -216,7 +216,7 @@ def test_fine_grained_term_is_that_of_transformers():
     _, network = trainable()
     outputs, targets = network.train_outputs(pixels()), two_inputs()
     found = network.assign(outputs, targets)
-    ours = float(network.box_terms(outputs, targets, found)["fgl"]) / network.gains["fgl"]
+    ours = float(network.box_terms(outputs, targets, found)["fgl"].detach()) / network.gains["fgl"]
     theirs, own = 0.0, outputs.own
     criterion = DFineLoss(d_fine_config("t", 3))
     shares = [{"boxes": centred(b[r]) / SIZE} for b, r in zip(targets.boxes, targets.real, strict=True)]
