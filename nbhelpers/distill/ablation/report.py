@@ -1,5 +1,6 @@
 """The comparison in numbers, as a table and as a figure."""
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -131,10 +132,7 @@ class Ablation:
         titles = [*(row.title for row in self.rows), "the teachers"]
         seen = [*(row.intervals[self.monitor] for row in self.rows), self.ceiling[self.monitor]]
         return bars(
-            [
-                title.replace(" ", "\n", 1) if title[0] != "+" else title.replace("+ ", "+\n")
-                for title in titles
-            ],
+            [textwrap.fill(title, 15, break_on_hyphens=False) for title in titles],
             [one.value for one in seen],
             _TITLES[self.monitor],
             f"{self.n_test} test images, {len(self.seeds)} seeds, {seen[0].level:.0%} intervals",
