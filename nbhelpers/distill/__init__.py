@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbhelpers.distill.ablation import Ablation, compare_speed, run_ablation, speed_table
     from nbhelpers.distill.auto import Plan, make_plan
     from nbhelpers.distill.evaluate import SetResults, evaluate_student, run_on_set
     from nbhelpers.distill.label_quality import LabelQuality, worst_figure
@@ -21,11 +22,17 @@ if TYPE_CHECKING:
         save_student,
         student_for,
     )
+    from nbhelpers.distill.teacher_targets import TeacherTargets
     from nbhelpers.distill.training import TrainedStudent, train_student
     from nbhelpers.distill.ultralytics_quiet import LICENCE_NOTE
     from nbhelpers.distill.with_teachers import Taught, taught_by
 
 _HOME = {
+    "Ablation": "ablation",
+    "compare_speed": "ablation",
+    "run_ablation": "ablation",
+    "speed_table": "ablation",
+    "TeacherTargets": "teacher_targets",
     "STUDENTS": "students",
     "Student": "students",
     "StudentFamily": "students",
@@ -56,6 +63,11 @@ _HOME = {
 }
 
 __all__ = [
+    "Ablation",
+    "compare_speed",
+    "run_ablation",
+    "speed_table",
+    "TeacherTargets",
     "STUDENTS",
     "Student",
     "StudentFamily",
