@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import draw_set  # type: ignore[import-not-found]
+from drawn_shapes import draw_set  # type: ignore[import-not-found]
 
 from nbhelpers.data import load_coco
 from nbhelpers.data.letterbox import GRAY, letterbox

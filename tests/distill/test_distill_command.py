@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import draw_set  # type: ignore[import-not-found]
+from drawn_shapes import draw_set  # type: ignore[import-not-found]
 from label_fakes import FakeTeachers, write_pictures  # type: ignore[import-not-found]
 
 from nbhelpers.cli.app import run

@@ -33,7 +33,7 @@ def process():
 
 before = process()
 sys.path.insert(0, sys.argv[1])
-from conftest import draw_set, quick
+from drawn_shapes import draw_set, quick
 from nbhelpers.data import load_coco
 from nbhelpers.distill import train_student, load_student
 folder = Path(sys.argv[2])

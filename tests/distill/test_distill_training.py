@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import draw_set, quick  # type: ignore[import-not-found]
+from drawn_shapes import draw_set, quick  # type: ignore[import-not-found]
 
 from nbhelpers.distill import load_student, train_student
 from nbhelpers.distill.checkpoint import load_tensors
@@ -80,7 +80,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from conftest import quick
+from drawn_shapes import quick
 from nbhelpers.data import load_coco
 from nbhelpers.distill import train_student
 from nbhelpers.distill.batches import StudentBatches

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import quick  # type: ignore[import-not-found]
+from drawn_shapes import quick  # type: ignore[import-not-found]
 from label_fakes import FakeTeachers, write_pictures  # type: ignore[import-not-found]
 
 from nbhelpers.data import load_coco
