@@ -9,6 +9,7 @@ from nbhelpers.teach.sam.losses import true_iou
 from nbhelpers.twins.sam import batches, evaluate, recipe
 from nbhelpers.twins.sam.losses import SamInTraining, sam_loss
 from nbhelpers.twins.sam.model import LOW_RES, build_model, build_processor
+from nbhelpers.twins.sam.recolour import recoloured
 from nbhelpers.twins.sam.scenes import SIDE, SceneStack, draw_stack
 from nbhelpers.twins.work import one_thread
 
@@ -174,7 +175,7 @@ def test_a_few_steps_lower_the_loss_and_a_second_call_changes_nothing(scenes, tm
     batch = next(make(step) for step in range(50) if make(step).points is None)
     with torch.no_grad():
         before = float(sam_loss(model, batch)["masks"])
-    train = {"hold_steps": 14, "decay_steps": 6, "scenes": 6, "work": tmp_path}
+    train = {"hold_steps": 14, "decay_steps": 6, "sites_steps": 4, "scenes": 6, "work": tmp_path}
     recipe.train(tmp_path / "out", 0, **train)
     weights = (tmp_path / "out" / "model.safetensors").read_bytes()
     model.sam.load_state_dict(evaluate.load_segmenter(tmp_path / "out").model.state_dict())
@@ -223,3 +224,29 @@ def test_committed_twin_beats_the_filled_box_by_far():
     found = evaluate.score(segmenter, scenes, "box").mean().value
     assert found >= 0.75
     assert found > evaluate.score(None, scenes, "filled box").mean().value + 0.1
+
+
+@pytest.mark.slow
+def test_committed_twin_beats_the_filled_box_on_a_site_it_never_saw():
+    """Before objects were recoloured in its training it was hardly better there."""
+    segmenter = evaluate.load_segmenter(twin_folder("tiny/sam"))
+    scenes = draw_stack(None, 25, 987_653, "shifted")
+    found = evaluate.score(segmenter, scenes, "box").mean().value
+    assert found > evaluate.score(None, scenes, "filled box").mean().value + 0.05
+
+
+def test_recoloured_objects_keep_their_shape_and_follow_the_seed(scenes):
+    pictures, ids = scenes.images[:4].astype(np.float32) / 255, scenes.ids[:4]
+    one, same, other = (recoloured(np.random.default_rng(seed), pictures, ids) for seed in (5, 5, 6))
+    assert one.shape == pictures.shape and one.dtype == np.float32
+    assert one.min() >= 0 and one.max() <= 1
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other).max() > 0.1
+    changed = np.abs(one - pictures).mean(axis=(1, 2, 3))
+    assert (changed > 0.03).any()
+
+
+def test_recolouring_changes_neither_prompts_nor_masks(scenes):
+    plain, painted = (batches.BatchMaker(scenes, 3, recolour=on)(7) for on in (False, True))
+    assert torch.equal(plain.masks, painted.masks) and torch.equal(plain.classes, painted.classes)
+    assert not torch.equal(plain.pixel_values, painted.pixel_values)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nbhelpers.teach.sam.prompts import jittered_boxes
+from nbhelpers.twins.sam.recolour import recoloured
 from nbhelpers.twins.sam.scenes import SIDE, SceneStack
 
 if TYPE_CHECKING:
@@ -46,11 +47,19 @@ class BatchMaker:
         seed: of what is drawn for each step.
         exact_share: share of the boxes that are left tight; the others are jittered.
         first: added to the step, so that a second stage does not see the batches of the first again.
+        recolour: objects in colours of no site, see `recolour.recoloured`.
     """
 
-    def __init__(self, scenes: SceneStack, seed: int, exact_share: float = 0.0, first: int = 0) -> None:
+    def __init__(
+        self,
+        scenes: SceneStack,
+        seed: int,
+        exact_share: float = 0.0,
+        first: int = 0,
+        recolour: bool = False,
+    ) -> None:
         self.scenes, self.seed = scenes, seed
-        self.exact_share, self.first = exact_share, first
+        self.exact_share, self.first, self.recolour = exact_share, first, recolour
         areas = [np.bincount(one.ravel())[1:] for one in scenes.ids]
         self.rows = np.flatnonzero([np.any(area >= MIN_AREA) for area in areas])
 
@@ -65,7 +74,10 @@ class BatchMaker:
         by_point = rng.random() < POINT_SHARE
         boxes = None if by_point else torch.from_numpy(self._boxes(rng, masks))
         points = torch.from_numpy(points_in(rng, masks)) if by_point else None
-        pixels = torch.from_numpy(normalised(photographed(rng, images)))
+        pictures = photographed(rng, images)
+        if self.recolour:
+            pictures = recoloured(rng, pictures, ids)
+        pixels = torch.from_numpy(normalised(pictures))
         return Batch(pixels, boxes, points, torch.from_numpy(masks).float(), torch.from_numpy(classes).long())
 
     def _boxes(self, rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:

@@ -22,6 +22,9 @@ SCENES = 4000
 # before it can be of any length (Hu et al. 2024, "warmup, stable, decay").
 HOLD_STEPS = 3000
 DECAY_STEPS = 2000
+# Then objects in colours of no site: on a site it never saw, the twin of the two stages before was worse than
+# the box itself taken as the mask.
+SITES_STEPS = 2500
 # Boxes that are all a little off teach to look at the picture; then half of them tight teach to trust a box.
 EXACT_SHARE = 0.5
 LEARNING_RATE = 1.5e-3
@@ -34,6 +37,7 @@ def train(
     *,
     hold_steps: int = HOLD_STEPS,
     decay_steps: int = DECAY_STEPS,
+    sites_steps: int = SITES_STEPS,
     scenes: int = SCENES,
     work: Path | None = None,
 ) -> None:
@@ -44,6 +48,7 @@ def train(
         seed: of weights, scenes and prompts.
         hold_steps: optimiser steps at the full learning rate.
         decay_steps: optimiser steps from there to none.
+        sites_steps: optimiser steps with recoloured objects.
         scenes: drawn for training.
         work: where scenes and checkpoints are kept; below `runs/twins` by default.
     """
@@ -54,6 +59,7 @@ def train(
     with one_thread():
         hold(model, stack, seed, hold_steps, work)
         decay(model, stack, seed, hold_steps, decay_steps, work)
+        sites(model, stack, seed, hold_steps + decay_steps, sites_steps, work)
     model.sam.eval().save_pretrained(folder)
     build_processor().save_pretrained(folder)
 
@@ -86,7 +92,7 @@ def hold(model: "SamInTraining", stack: "SceneStack", seed: int, steps: int, wor
 def decay(
     model: "SamInTraining", stack: "SceneStack", seed: int, before: int, steps: int, work: Path
 ) -> None:
-    """The last stage, from the full learning rate to nothing; `before` steps were taken already."""
+    """The second stage, from the full learning rate to nothing; `before` steps were taken already."""
     from nbhelpers.training import fit
     from nbhelpers.twins.sam.batches import BatchMaker
     from nbhelpers.twins.sam.losses import sam_loss
@@ -95,6 +101,20 @@ def decay(
     data = {"seed": seed, "before": before, "exact": EXACT_SHARE}
     settings = _settings(seed, steps, "linear")
     fit(model, make, sam_loss, settings, work / "decay", data=data, optimizer=_fused_adamw)
+
+
+def sites(
+    model: "SamInTraining", stack: "SceneStack", seed: int, before: int, steps: int, work: Path
+) -> None:
+    """The last stage: other colours, again from the full learning rate to nothing."""
+    from nbhelpers.training import fit
+    from nbhelpers.twins.sam.batches import BatchMaker
+    from nbhelpers.twins.sam.losses import sam_loss
+
+    make = BatchMaker(stack, seed, exact_share=EXACT_SHARE, first=before, recolour=True)
+    data = {"seed": seed, "before": before, "exact": EXACT_SHARE, "recolour": True}
+    settings = _settings(seed, steps, "linear")
+    fit(model, make, sam_loss, settings, work / "sites", data=data, optimizer=_fused_adamw)
 
 
 def _fused_adamw(model: "nn.Module") -> "Optimizer":
