@@ -1,4 +1,4 @@
-"""The spine on real photographs, small: COCO file in, checked set, student, ONNX and INT8 out, one page."""
+"""The spine on real photographs, small: COCO in, checked set, teachers, student, ONNX and INT8, one page."""
 
 import json
 import os
@@ -11,10 +11,11 @@ from nbhelpers.artifacts import read_json
 
 pytestmark = pytest.mark.slow
 
-# Two epochs at 160 px teach nothing, and are not judged; every file and every step is the real one.
+# Four steps and two epochs teach nothing, and are not judged; every file and every step is the real one.
 SMALL = ["distill.epochs=2", "distill.image_size=160", "export.runs=10", "export.calibration_images=6"]
+SMALL += [f"teach.{part}.{key}" for part in ("detector", "segmenter") for key in ("steps=4", "validations=1")]
 # After two epochs AP is about 0, so INT8's promise is not tested here: the notebook itself does.
-PHASES = ["memory", "data", "distill", "export"]
+PHASES = ["memory", "data", "teach", "distill", "export"]
 
 
 @pytest.fixture(scope="module")
