@@ -62,10 +62,9 @@ def main() -> None:
     labels = label_images(teachers, train, given.folder / "ablation" / "labels", features=True).load()
     student = load_student(given.folder / "ablation" / f"{found.rows[-1].key}-{found.seeds[0]}" / "best.pt")
     image = test.image(test.image_ids[0])
-    parts = [part.model for part in (teachers.detector, teachers.segmenter) if part is not None]
     speeds = compare_speed(
         {
-            "the teachers": (lambda: teachers.predict_one(image), parts),
+            "the teachers": (lambda: teachers.predict_one(image), teachers.networks),
             "the student": (lambda: student.predict(image), [student]),
         }
     )

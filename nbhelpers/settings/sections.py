@@ -173,8 +173,8 @@ class LossSettings(Section):
 class DistillSection(Section):
     """Notebook 08: the student and its training; `auto` follows the rule in `nbhelpers.distill.auto`."""
 
-    student: Literal["auto", "yolov8", "yolov8_seg", "fastsam"] = "auto"
-    size: Literal["n", "s", "m", "l", "x"] = "n"
+    student: Literal["auto", "yolov8", "yolov8_seg", "fastsam", "d_fine"] = "auto"
+    size: Literal["t", "n", "s", "m", "l", "x"] = "n"  # t: d_fine alone
     image_size: int | Literal["auto"] = Field("auto", description="side of the letterboxed input, pixels")
     epochs: int | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"

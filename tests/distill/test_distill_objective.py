@@ -146,7 +146,7 @@ def test_a_student_learns_from_each_loss_alone(settings, part):
     objective = Objective(student(), settings, dict(maps))
     optimizer = torch.optim.AdamW([p for p in objective.parameters() if p.requires_grad], lr=2e-3)
     seen = []
-    for _ in range(6):
+    for _ in range(15):
         found = objective(given)
         optimizer.zero_grad()
         found["loss"].backward()

@@ -134,6 +134,11 @@ class GroundedSam:
         """Whether masks are given."""
         return "segment" if self.segmenter is not None else "detect"
 
+    @property
+    def networks(self) -> list[Any]:
+        """The models that are loaded."""
+        return [part.model for part in (self.detector, self.segmenter) if part]
+
     def record(self, folder: Path) -> TeachersRecord:
         """What `write_teachers` leaves in `folder`, where the adapters lie below it."""
         return TeachersRecord(
@@ -193,8 +198,7 @@ class GroundedSam:
         Raises:
             BadInput: no class to look for, or a picture that is not HWC uint8 RGB.
         """
-        seen = self.look(images, class_mapping, thresholds, nms=nms, limit=limit)
-        return [one.detections for one in seen]
+        return [o.detections for o in self.look(images, class_mapping, thresholds, nms=nms, limit=limit)]
 
     def predict_one(
         self,
@@ -291,7 +295,6 @@ class GroundedSam:
     def _names(self, class_mapping: Mapping[str, str] | None) -> tuple[str, ...]:
         if self.mode == "segmentation":
             return AGNOSTIC
-        names = self.names if class_mapping is None else class_order(class_mapping)
-        if not names:
+        if not (names := self.names if class_mapping is None else class_order(class_mapping)):
             raise BadInput("there is no class to look for: give a class_mapping such as {'1': 'box'}")
         return names
