@@ -130,10 +130,12 @@ def _tuned(record: dict[str, Any], folder: Path) -> TunedTeacher:
 def finished(folder: Path, mark: str, settings: "TeachSection") -> dict[str, TunedTeacher] | None:
     """The accounts of teachers that need no more work, or None.
 
-    They do where something they rest on changed, an adapter is missing or damaged, their training was cut by
-    a shorter deadline, or a smaller model had to stand in for the first choice, which may be there by now.
+    They do where something they rest on changed, a base model among it, an adapter is missing or damaged,
+    their training was cut by a shorter deadline, or a smaller model had to stand in for the first choice,
+    which may be there by now.
     """
     from nbhelpers.models import read_adapter
+    from nbhelpers.teach.record import read_teachers
 
     path = Path(folder) / ACCOUNT
     if not path.is_file():
@@ -146,8 +148,25 @@ def finished(folder: Path, mark: str, settings: "TeachSection") -> dict[str, Tun
     if cut and settings.max_minutes > record["max_minutes"]:
         return None
     try:
+        teachers = read_teachers(path.parent)
         for one in tuned.values():
             read_adapter(one.adapter)
     except BadInput:
         return None  # the trainings know better what is left of them
-    return tuned
+    parts = [part for part in (teachers.detector, teachers.segmenter) if part is not None]
+    return tuned if all(_revision(part.base) == part.revision for part in parts) else None
+
+
+def _revision(base: str) -> str | None:
+    """The revision of a base model as it lies here now; None where it cannot be had."""
+    from nbhelpers.models import catalog
+    from nbhelpers.models.hub import locate
+    from nbhelpers.models.rungs import Refused
+
+    known = {alias: entry for entry in catalog().values() for alias in (entry.name, entry.id)}
+    entry = known.get(base)
+    repo = "" if entry is None or entry.is_twin else entry.id
+    try:
+        return locate(base, repo, None, entry is not None and entry.gated).revision
+    except Refused:
+        return None

@@ -114,7 +114,7 @@ def tune_teachers(
     _check_classes(train, val)
     names = {name: candidates(PURPOSES[name], job.section(name), profile) for name in wanted}
     mark = fingerprint(train, val, mode_config["annotation_mode"], settings, names, job.device)
-    if finished(job.folder, mark, settings) is not None and (job.folder / "teachers.json").is_file():
+    if finished(job.folder, mark, settings) is not None:
         say(f"{job.folder.name}: these teachers were tuned before; taken as they are")
         return read_teachers_of(job.folder)
     made = {name: _tune(name, job) for name in wanted}

@@ -200,6 +200,19 @@ def test_a_damaged_adapter_is_not_taken(made):
         path.write_bytes(kept)
 
 
+@pytest.mark.parametrize("part", ["detector", "segmenter"])
+def test_another_revision_of_a_base_model_is_not_taken(made, part):
+    path = made.folder / "teachers.json"
+    kept, record = path.read_bytes(), read_json(path)
+    record[part]["revision"] = "sha256:of-another"
+    write_json(path, record)
+    try:
+        assert not finished(made)
+    finally:
+        path.write_bytes(kept)
+    assert finished(made)
+
+
 def test_an_account_that_is_none_is_named(tmp_path):
     write_json(tmp_path / account.ACCOUNT, {"tuned": {"sam": {"adapter": "a"}}})
     with pytest.raises(BadInput, match=r"tuned\.json: is no account of tuned teachers"):
