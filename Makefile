@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml
 
 setup: $(STAMP) ## make .venv and install everything into it
 
-run: $(STAMP) ## run notebooks 01, 02, 08, 09 headless, end in runs/<id>/index.html
+run: $(STAMP) ## run notebooks 01, 02, 07, 08, 09 headless, end in runs/<id>/index.html
 	@$(BIN)/nbhelpers run all --profile $(PROFILE) --run-id $(RUN_ID) \
 		$(if $(DATA),--data "$(DATA)") $(if $(IMAGES),--images "$(IMAGES)") $(ARGS)
 

@@ -146,13 +146,14 @@ def test_a_student_learns_from_each_loss_alone(settings, part):
     objective = Objective(student(), settings, dict(maps))
     optimizer = torch.optim.AdamW([p for p in objective.parameters() if p.requires_grad], lr=2e-3)
     seen = []
-    for _ in range(15):
+    for _ in range(16):
         found = objective(given)
         optimizer.zero_grad()
         found["loss"].backward()
         optimizer.step()
         seen.append(found[part].item())
-    assert seen[-1] < 0.8 * seen[0]
+    # An untrained detector matches nothing, so its loss rises from nought before it falls.
+    assert seen[-1] < 0.75 * max(seen)
 
 
 def test_a_batch_without_objects_or_anything_seen_gives_a_finite_loss():
