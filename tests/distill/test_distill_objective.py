@@ -132,6 +132,7 @@ def test_heads_are_no_part_of_the_student_and_draw_nothing_from_outside():
     assert shared < {id(parameter) for parameter in first.parameters()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "part"),
     [(weights(feature=1), "feature"), (weights(logit=1), "logit"), (weights(detection=1), "box")],
