@@ -112,8 +112,8 @@ def test_the_same_as_ultralytics_predict(trained, shapes, scale):
     compared = 0
     for image_id in shapes[0].image_ids:
         image = cv2.resize(shapes[0].image(image_id), None, fx=scale, fy=scale)
-        ours = student.predict(image, confidence=0.25, iou=0.7, max_detections=300)
-        theirs = ultralytics_predict(student, image)
+        ours = student.predict(image, confidence=0.02, iou=0.7, max_detections=300)
+        theirs = ultralytics_predict(student, image, 0.02)
         assert len(ours) == len(theirs.boxes)
         if not len(ours):
             continue
@@ -125,7 +125,7 @@ def test_the_same_as_ultralytics_predict(trained, shapes, scale):
     assert compared >= 12
 
 
-def ultralytics_predict(student, image):
+def ultralytics_predict(student, image, confidence):
     """Ultralytics' own predictor around a copy of the same weights."""
     from copy import deepcopy
 
@@ -136,7 +136,22 @@ def ultralytics_predict(student, image):
     network.model[-1].export = False
     network.names = dict(enumerate(student.class_names))
     kind = SegmentationPredictor if student.task == "segment" else DetectionPredictor
-    options = {"imgsz": student.image_size, "conf": 0.25, "iou": 0.7, "rect": False, "retina_masks": True}
-    predictor = kind(overrides={**options, "device": "cpu", "verbose": False, "save": False, "max_det": 300})
+    options = {
+        "imgsz": student.image_size,
+        "conf": confidence,
+        "iou": 0.7,
+        "rect": False,
+        "retina_masks": True,
+    }
+    predictor = kind(
+        overrides={
+            **options,
+            "retina_masks": True,
+            "device": "cpu",
+            "verbose": False,
+            "save": False,
+            "max_det": 300,
+        }
+    )
     predictor.setup_model(network, verbose=False)
     return predictor(np.ascontiguousarray(image[:, :, ::-1]))[0]
