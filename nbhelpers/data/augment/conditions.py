@@ -2,21 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from nbhelpers.errors import BadInput
+from nbhelpers.settings.sections import Characteristic
 
-CHARACTERISTICS: tuple[str, ...] = (
-    "changes_shape",
-    "changes_size",
-    "reflective_surface",
-    "low_contrast",
-    "moves_or_vibrates",
-    "semi_transparent",
-    "similar_to_background",
-    "multiple_objects",
-    "partially_hidden",
-)
+CHARACTERISTICS: tuple[str, ...] = get_args(Characteristic)
 # The first value of each is the calm one, which asks for nothing.
 ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "lighting": ("stable", "variable", "poor"),
