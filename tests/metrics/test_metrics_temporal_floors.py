@@ -44,8 +44,8 @@ def test_the_segment_suits_most_clips():
     lengths = random.choice([4.0, 8.0], 150)
     starts = random.uniform(0, 0.5, 150)
     truths = [
-        clip("a", "b", start * length, (start + 0.45) * length)
-        for start, length in zip(starts, lengths, strict=True)
+        clip("a", "b", start * length, (start + width) * length)
+        for start, width, length in zip(starts, random.uniform(0.2, 0.47, 150), lengths, strict=True)
     ]
     learned = learn_floors(truths, lengths.tolist())
 
