@@ -14,6 +14,7 @@ BESIDE = {
     "teach": {"data"},
     "distill": {"data", "teach"},
     "export": {"data", "distill"},
+    "video": {"data"},
 }
 TOP = {"notebooks", "cli", "twins", "__main__"}
 

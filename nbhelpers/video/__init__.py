@@ -1,0 +1,58 @@
+"""Operations in video: clips into conversations, tuning with LoRA, answers and their times.
+
+Importing this brings no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbhelpers.video.answers import VideoAnswer, as_seen, clipped, parse_rate, read_answer
+    from nbhelpers.video.constrained import AnswerMask, answer_pattern
+    from nbhelpers.video.conversation import conversation, model_inputs
+    from nbhelpers.video.predictor import VideoPredictor
+    from nbhelpers.video.samples import VideoSample, sample_of
+    from nbhelpers.video.timing import Telling, check_told, telling
+
+_HOME = {
+    "AnswerMask": "constrained",
+    "Telling": "timing",
+    "VideoAnswer": "answers",
+    "VideoPredictor": "predictor",
+    "VideoSample": "samples",
+    "answer_pattern": "constrained",
+    "as_seen": "answers",
+    "check_told": "timing",
+    "clipped": "answers",
+    "conversation": "conversation",
+    "model_inputs": "conversation",
+    "parse_rate": "answers",
+    "read_answer": "answers",
+    "sample_of": "samples",
+    "telling": "timing",
+}
+
+__all__ = [
+    "AnswerMask",
+    "Telling",
+    "VideoAnswer",
+    "VideoPredictor",
+    "VideoSample",
+    "answer_pattern",
+    "as_seen",
+    "check_told",
+    "clipped",
+    "conversation",
+    "model_inputs",
+    "parse_rate",
+    "read_answer",
+    "sample_of",
+    "telling",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
