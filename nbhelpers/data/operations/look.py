@@ -1,6 +1,6 @@
 """How one video looks: camera, colours, clutter and light, drawn once and kept for all its frames."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,8 +64,27 @@ _PALETTES = (
 )  # fmt: skip
 
 
-def draw_look(timeline: Timeline) -> Look:
-    """Draw the look of a video from its world's ranges; the same for the same timeline."""
+def draw_look(timeline: Timeline, camera: int = 0) -> Look:
+    """Draw the look of a video from its world's ranges; the same for the same timeline and camera.
+
+    Other cameras than 0 see the same worker, things and passers-by from elsewhere, with a sensor of their own and
+    perhaps something else in front of them.
+    """
+    look = _draw_look(timeline)
+    if camera == 0:
+        return look
+    rng, world = timeline.generator(f"camera {camera}"), timeline.world
+    return replace(
+        look,
+        camera=_draw_camera(rng, timeline),
+        post=_draw_post(rng, timeline),
+        gain=_draw_gain(rng, timeline),
+        vignette=float(rng.uniform(*world.vignette)),
+        noise=float(rng.uniform(*world.noise)),
+    )
+
+
+def _draw_look(timeline: Timeline) -> Look:
     rng, world = timeline.generator("look"), timeline.world
     colors = {name: _vary(rng, getattr(world, name)) for name in _PALETTES}
     return Look(
@@ -78,9 +97,7 @@ def draw_look(timeline: Timeline) -> Look:
         box_size=_draw_box_size(rng),
         box_at=(float(rng.uniform(-0.07, 0.07)), float(rng.uniform(0.3, 0.38))),
         clutter=tuple(_draw_clutter(rng, timeline)),
-        post=(float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.05, 0.1)))
-        if rng.random() < world.blocked
-        else None,
+        post=_draw_post(rng, timeline),
         passers=tuple(_draw_passers(rng, timeline)),
         gain=_draw_gain(rng, timeline),
         vignette=float(rng.uniform(*world.vignette)),
@@ -115,6 +132,13 @@ def _draw_gain(rng: np.random.Generator, timeline: Timeline) -> tuple[float, flo
     gain = np.exp(rng.uniform(*np.log(world.gain)))  # as many dark pictures as bright ones, in stops
     red, green, blue = (gain * (1 + rng.uniform(-world.cast, world.cast, 3))).tolist()
     return red, green, blue
+
+
+def _draw_post(rng: np.random.Generator, timeline: Timeline) -> tuple[float, float] | None:
+    """Something that stands in front of the scene: where, 0..1 of the width, and how wide, metres."""
+    if rng.random() >= timeline.world.blocked:
+        return None
+    return float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.05, 0.1))
 
 
 def _draw_clutter(rng: np.random.Generator, timeline: Timeline) -> list[tuple[str, float, float, Color]]:

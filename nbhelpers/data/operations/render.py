@@ -20,13 +20,16 @@ _BLEND_S = 0.25  # hands take this long from one operation to the next
 _BEAT_S = 0.95
 
 
-def render_frames(timeline: Timeline, times_s: Sequence[float], size: int = 84) -> np.ndarray:
+def render_frames(
+    timeline: Timeline, times_s: Sequence[float], size: int = 84, camera: int = 0
+) -> np.ndarray:
     """Draw frames of a video; a frame depends on the timeline, its time and the size, not on other frames.
 
     Args:
         timeline: of the video.
         times_s: seconds from its start, in any order.
         size: side of the square frames in pixels, 32 to 1024.
+        camera: which of those that film the same work.
 
     Returns:
         (len(times_s), size, size, 3) uint8 RGB.
@@ -41,7 +44,7 @@ def render_frames(timeline: Timeline, times_s: Sequence[float], size: int = 84) 
         raise BadInput(f"frame at {outside[0]} s: the video lasts from 0 to {timeline.duration_s} s")
     import cv2
 
-    scene = Scene(timeline)
+    scene = Scene(timeline, camera)
     oversampling = 3 if size <= 128 else 2
     backdrop = paint_backdrop(scene.look, size * oversampling)
     frames = np.empty((len(times_s), size, size, 3), np.uint8)
@@ -56,9 +59,9 @@ def render_frames(timeline: Timeline, times_s: Sequence[float], size: int = 84) 
 class Scene:
     """A timeline with its look: what is where at any time."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, camera: int = 0) -> None:
         self.timeline = timeline
-        self.look = draw_look(timeline)
+        self.look = draw_look(timeline, camera)
         history = History()
         self.labels = [history.enter(segment.operation.id) for segment in timeline.segments]
         self._eye = eye_of(self.look)
