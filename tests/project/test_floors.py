@@ -16,7 +16,7 @@ BESIDE = {
     "export": {"data", "distill"},
     "video": {"data"},
 }
-TOP = {"notebooks", "cli", "twins", "__main__"}
+TOP = {"notebooks", "cli", "serve", "twins", "__main__"}
 
 ALLOWED = {
     **dict.fromkeys(GROUND, GROUND),

@@ -1,0 +1,44 @@
+"""Around every request: its time and status are counted, and no error leaves without an answer."""
+
+import time
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nbhelpers.serve.measures import Measures
+from nbhelpers.serve.refusals import of_error
+
+CLIENT_GONE = 499  # nobody reads it; it counts requests whose client left (the number is nginx's)
+
+
+class Measured:
+    """ASGI middleware; plain, because Starlette's `BaseHTTPMiddleware` hides that a client has left."""
+
+    def __init__(self, app: ASGIApp, measures: Measures) -> None:
+        self.app, self.measures = app, measures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        began = time.perf_counter()
+        try:
+            await self.app(scope, receive, watched)
+        except ClientDisconnect:
+            status = CLIENT_GONE
+        except Exception as error:
+            if status:  # the answer has begun; all that is left is to break it off
+                raise
+            await of_error(error).response()(scope, receive, watched)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.measures.request(route, status or CLIENT_GONE, time.perf_counter() - began)
