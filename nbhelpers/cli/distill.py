@@ -79,6 +79,7 @@ def add_to(app: typer.Typer) -> None:
 
         With teachers, they label the images without labels; --set distill.losses.logit and
         distill.losses.feature above 0 make the student learn from their class scores and feature maps too.
+        What `augment` shows is applied with --set data.augment.lighting=poor and the like.
         """
         name = _student(student, auto_detect)
         given: dict[str, Any] = {"size": size, "image_size": image_size, "epochs": epochs, "batch": batch}
@@ -94,6 +95,7 @@ def add_to(app: typer.Typer) -> None:
             taught = _taught(teachers, name, train, unlabelled, settings, output, device)
         elif labelled is not None:
             train = _few(train, settings)[0]
+        from nbhelpers.data.augment import site_augmenter
         from nbhelpers.distill import train_student as run
 
         trained = run(
@@ -103,6 +105,7 @@ def add_to(app: typer.Typer) -> None:
             output,
             device=device,
             student=name,
+            augment=site_augmenter(settings.data, _say),
             teacher=None if taught is None else taught.teacher,
             say=_say,
         )

@@ -65,3 +65,16 @@ def test_the_set_is_written_and_a_second_call_makes_nothing(scenes, tmp_path):
 def test_bad_input_is_one_line(scenes, arguments, said):
     answer = run(["augment", "--data", str(scenes), *arguments])
     assert answer.exit_code == 2 and said in answer.error
+
+
+@pytest.mark.slow
+def test_a_training_applies_what_was_seen(scenes, tmp_path, capfd):
+    """The same student with and without the site's words: two trainings, each known again."""
+    common = ["train-student", "--data", str(scenes), "--val", str(scenes), "--output", str(tmp_path)]
+    common += ["--epochs", "1", "--image-size", "64", "--profile", "cpu"]
+    poor = ["--set", "data.augment.lighting=poor"]
+    plain, augmented, again = run(common), run([*common, *poor]), run([*common, *poor])
+    assert [one.exit_code for one in (plain, augmented, again)] == [0, 0, 0]
+    assert [one.data["reused"] for one in (plain, augmented, again)] == [False, False, True]
+    said = capfd.readouterr().err
+    assert said.count("augmentation, medium: ") == 2 and "darken (lighting: poor)" in said

@@ -138,3 +138,16 @@ def test_the_settings_know_the_same_words():
     given = ["data.augment.lighting=poor", "data.augment.characteristics=[low_contrast]"]
     found = Conditions.of(load_settings("cpu", given).data.augment)
     assert found == Conditions(("low_contrast",), lighting="poor")
+
+
+def test_a_training_augments_where_the_settings_say_what_the_site_is_like():
+    from nbhelpers.data.augment import build_augmenter, site_augmenter
+    from nbhelpers.settings import load_settings
+
+    said = []
+    assert site_augmenter(load_settings("cpu").data, said.append) is None and said == []
+    given = ["data.augment.lighting=poor", "data.augment.intensity=high", "data.seed=3"]
+    made = site_augmenter(load_settings("cpu", given).data, said.append)
+    wanted = build_augmenter(Conditions(lighting="poor", intensity="high", seed=3))
+    assert made.fingerprint == wanted.fingerprint
+    assert said[0].startswith("augmentation, high: ") and "darken (lighting: poor)" in said[0]

@@ -8,7 +8,7 @@ from nbhelpers.data.augment.rules import Rule, Rules, pipeline_info, rules_for
 
 if TYPE_CHECKING:
     from nbhelpers.data.augment.augmented_set import AugmentedSet, write_augmented
-    from nbhelpers.data.augment.augmenter import Augmenter, build_augmenter, tight_boxes
+    from nbhelpers.data.augment.augmenter import Augmenter, build_augmenter, site_augmenter, tight_boxes
     from nbhelpers.data.augment.picker import Picker, pick
     from nbhelpers.data.augment.sample import Sample, sample_of
     from nbhelpers.data.augment.side_by_side import preview
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "Augmenter": "augmenter",
     "build_augmenter": "augmenter",
+    "site_augmenter": "augmenter",
     "tight_boxes": "augmenter",
     "Sample": "sample",
     "sample_of": "sample",
@@ -29,7 +30,7 @@ _LAZY = {
 __all__ = [
     "CHARACTERISTICS", "ENVIRONMENT", "INTENSITIES", "Conditions",
     "Rule", "Rules", "rules_for", "pipeline_info",
-    "Augmenter", "build_augmenter", "Sample", "sample_of", "tight_boxes",
+    "Augmenter", "build_augmenter", "site_augmenter", "Sample", "sample_of", "tight_boxes",
     "preview", "pick", "Picker", "AugmentedSet", "write_augmented",
 ]  # fmt: skip
 

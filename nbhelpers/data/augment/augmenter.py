@@ -2,8 +2,9 @@
 
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from nbhelpers.data.augment.library import albumentations
 from nbhelpers.data.augment.rules import Rules, rules_for
 from nbhelpers.data.augment.sample import Sample
 from nbhelpers.data.augment.transforms import GEOMETRY, transform_for
+
+if TYPE_CHECKING:
+    from nbhelpers.settings import DataSection
 
 # Raise it with every change of what a rule does to a picture: what was made by another version is made again.
 VERSION = 1
@@ -109,6 +113,21 @@ def build_augmenter(
     if always:
         chosen = [replace(rule, probability=1.0) for rule in chosen]
     return Augmenter(Rules(tuple(chosen), found.notes), conditions.seed, image_size, min_visibility)
+
+
+def site_augmenter(settings: "DataSection", say: Callable[[str], None]) -> Augmenter | None:
+    """The augmenter a training uses where the settings say what its site is like; None where all is calm.
+
+    Args:
+        settings: section `data`; `augment` and `seed` count.
+        say: told which transforms are applied, and which words asked for them.
+    """
+    augmenter = build_augmenter(Conditions.of(settings.augment, settings.seed))
+    if not augmenter.rules.rules:
+        return None
+    asked = ", ".join(f"{rule.transform} ({rule.asked_by})" for rule in augmenter.rules)
+    say(f"augmentation, {settings.augment.intensity}: {asked}")
+    return augmenter
 
 
 def compose(rules: Rules, side_px: int, min_visibility: float = 0.15) -> Any:
