@@ -9,6 +9,7 @@ from nbhelpers.plots.detections import draw_detections
 from nbhelpers.plots.encode import encode_figure, inline, save_figure
 from nbhelpers.plots.palette import PALETTE, class_color, text_color
 from nbhelpers.plots.tables import verdict_table
+from nbhelpers.plots.timelines import confusion_matrix, timelines
 
 __all__ = [
     "PALETTE",
@@ -21,6 +22,8 @@ __all__ = [
     "agreement",
     "ranking",
     "verdict_table",
+    "timelines",
+    "confusion_matrix",
     "style",
     "save_figure",
     "encode_figure",
