@@ -16,6 +16,7 @@ from nbhelpers.data.operations import (
     write_answer,
 )
 from nbhelpers.errors import CheckFailed
+from nbhelpers.metrics.temporal import tiou
 from nbhelpers.models import twin_folder
 from nbhelpers.twins.qwen2_5_vl import recipe
 from nbhelpers.twins.qwen2_5_vl.batches import CLIPS, BatchMaker, ClipPool, seen_answer
@@ -28,7 +29,7 @@ from nbhelpers.twins.qwen2_5_vl.evaluate import (
     measure,
     score,
 )
-from nbhelpers.twins.qwen2_5_vl.floors import learn_floors, temporal_iou
+from nbhelpers.twins.qwen2_5_vl.floors import learn_floors
 from nbhelpers.twins.qwen2_5_vl.model import build_model, build_processor
 from nbhelpers.twins.qwen2_5_vl.taught import Taught, frame_labels, taught_loss
 from nbhelpers.twins.qwen2_5_vl.text import conversation, model_inputs, question_of, video_metadata
@@ -155,7 +156,7 @@ def test_taught_times_are_as_near_to_the_true_ones_as_frames_can_tell():
         assert (seen.operation, seen.next_operation) == (true.operation, true.next_operation)
         assert abs(seen.start_s - true.start_s) <= clip.spacing_s
         assert abs(seen.end_s - true.end_s) <= clip.spacing_s
-        overlaps.append(temporal_iou((seen.start_s, seen.end_s), (true.start_s, true.end_s)))
+        overlaps.append(tiou((seen.start_s, seen.end_s), (true.start_s, true.end_s)))
     assert np.mean(np.array(overlaps) >= 0.5) > 0.97
 
 
@@ -232,13 +233,6 @@ def test_a_short_training_lowers_the_loss_and_a_second_call_goes_on(tmp_path, mo
     before = (tmp_path / "twin" / "model.safetensors").read_bytes()
     recipe.train(tmp_path / "twin", 0, steps=12, pool=CLIPS)
     assert (tmp_path / "twin" / "model.safetensors").read_bytes() == before
-
-
-def test_temporal_iou():
-    assert temporal_iou((0, 2), (1, 3)) == pytest.approx(1 / 3)
-    assert temporal_iou((0, 1), (2, 3)) == 0
-    assert temporal_iou((1, 2), (1, 2)) == 1
-    assert temporal_iou((1, 1), (1, 1)) == 0
 
 
 def test_scores_of_true_wrong_and_missing_answers(clips):

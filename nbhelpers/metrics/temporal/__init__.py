@@ -6,7 +6,14 @@ from nbhelpers.metrics.temporal.guesses import OWN_SCORES, Floors, floors, learn
 from nbhelpers.metrics.temporal.iou import reaches, tiou, tiou_matrix, tiou_pairs
 from nbhelpers.metrics.temporal.leaks import VIEWS, find_view, grey_frames, leak_checks, one_frame
 from nbhelpers.metrics.temporal.paired import above, above_floors, difference
-from nbhelpers.metrics.temporal.scores import SCORES, WEIGHTS, ClassScores, TemporalScores, score_answers
+from nbhelpers.metrics.temporal.scores import (
+    SCORES,
+    WEIGHTS,
+    ClassScores,
+    TemporalScores,
+    judge,
+    score_answers,
+)
 
 __all__ = [
     "tiou",
@@ -17,6 +24,7 @@ __all__ = [
     "Answered",
     "Guess",
     "score_answers",
+    "judge",
     "TemporalScores",
     "ClassScores",
     "SCORES",

@@ -118,10 +118,8 @@ def score_answers(
     Raises:
         BadInput: no clips, another number of predictions, a time that is not finite, an end before its start.
     """
-    if len(truths) != len(predictions):
-        raise BadInput(f"scores: {len(predictions)} predictions for {len(truths)} clips; give one each")
     drawn = resampling(len(truths), sources, draws, level, seed)
-    columns = _columns(truths, predictions)
+    columns = judge(truths, predictions)
     table = np.column_stack([columns[name] for name in SCORES])
     values = dict(zip(SCORES, table.mean(axis=0).tolist(), strict=True))
     resampled = drawn.means(table)
@@ -137,8 +135,14 @@ def score_answers(
     )
 
 
-def _columns(truths: Sequence[Answered], predictions: Sequence[Answered | None]) -> dict[str, np.ndarray]:
-    """Each clip's share in each score, (n,) float64."""
+def judge(truths: Sequence[Answered], predictions: Sequence[Answered | None]) -> dict[str, np.ndarray]:
+    """Each clip's share in each score, (n,) float64, 0..1; no answer has none in any.
+
+    Raises:
+        BadInput: another number of predictions, a time that is not finite, an end before its start.
+    """
+    if len(truths) != len(predictions):
+        raise BadInput(f"scores: {len(predictions)} predictions for {len(truths)} clips; give one each")
     read = np.array([said is not None for said in predictions])
     pairs = list(zip(truths, predictions, strict=True))
     iou = tiou_pairs(segments_of(truths, "truth"), segments_of(predictions, "prediction"))

@@ -18,14 +18,16 @@ from nbhelpers.data.operations import (
 )
 from nbhelpers.errors import BadInput
 from nbhelpers.metrics import proportion
+from nbhelpers.metrics.temporal import Floors, grey_frames, judge, one_frame, procedure_share
 from nbhelpers.runtime import progress
-from nbhelpers.twins.qwen2_5_vl.floors import Floors, temporal_iou
+from nbhelpers.twins.qwen2_5_vl.floors import blind
 from nbhelpers.twins.qwen2_5_vl.model import SIDE
 from nbhelpers.twins.qwen2_5_vl.text import model_inputs
 from nbhelpers.twins.recipe import Evaluation
 
 BATCH = 25
 NEW_TOKENS = 56  # the longest answer of any world has 43
+_COLUMNS = {"operation": "oca", "tiou_0.5": "tiou_05", "next": "aa1", "json": "parse_rate"}
 BARS = {"operation": 0.90, "tiou_0.5": 0.75, "next": 0.75, "json": 0.99}
 
 Show = Callable[[np.ndarray], np.ndarray]
@@ -82,21 +84,8 @@ def _parsed(text: str) -> Answer | None:
 
 def score(replies: Sequence[Reply]) -> dict[str, np.ndarray]:
     """Right or wrong per clip, bool (N,): operation, tiou_0.5, next, json; no answer is wrong in all."""
-    rows = [_score_one(reply) for reply in replies]
-    return {name: np.array([row[name] for row in rows], bool) for name in BARS}
-
-
-def _score_one(reply: Reply) -> dict[str, bool]:
-    said, true = reply.answer, answer_of(reply.clip)
-    if said is None:
-        return dict.fromkeys(BARS, False)
-    overlap = temporal_iou((said.start_s, said.end_s), (true.start_s, true.end_s))
-    return {
-        "operation": said.operation == true.operation,
-        "tiou_0.5": overlap >= 0.5,
-        "next": said.next_operation == true.next_operation,
-        "json": True,
-    }
+    columns = judge([answer_of(reply.clip) for reply in replies], [reply.answer for reply in replies])
+    return {name: columns[column].astype(bool) for name, column in _COLUMNS.items()}
 
 
 def measure(
@@ -128,8 +117,8 @@ def evaluate_twin(
     ]
     if named_alike:
         metrics["shifted_operation_known_names"] = proportion(score(named_alike)["operation"])
-    metrics |= _named("grey_frames_", measure(model, processor, seed, others, show=_grey))
-    metrics |= _named("one_frame_", measure(model, processor, seed, others, show=_one_frame))
+    metrics |= _named("grey_frames_", measure(model, processor, seed, others, show=grey_frames))
+    metrics |= _named("one_frame_", measure(model, processor, seed, others, show=one_frame))
     metrics |= floor_scores(floors, replies)
     checks = tuple(_check(name, metrics[name].value, bar) for name, bar in BARS.items())
     return Evaluation(metrics, checks)
@@ -149,27 +138,16 @@ def _by_sight(replies: Sequence[Reply]) -> dict[str, Metric]:
 
 def floor_scores(floors: Floors, replies: Sequence[Reply]) -> dict[str, Metric]:
     """Scores of the guesses on the same clips; followers also of the true and of the predicted operation."""
-    blind = score([Reply(reply.clip, "", floors.blind(reply.clip)) for reply in replies])
+    unseen = score([Reply(reply.clip, "", blind(floors, reply.clip)) for reply in replies])
     true = [reply.clip.next_operation.name for reply in replies]
-    of_true = [floors.follower(reply.clip.operation.name) for reply in replies]
     of_said = [floors.follower(reply.answer.operation) if reply.answer else "" for reply in replies]
     return {
-        "floor_majority_operation": proportion(blind["operation"]),
-        "floor_constant_tiou_0.5": proportion(blind["tiou_0.5"]),
-        "floor_majority_next": proportion(blind["next"]),
-        "floor_bigram_of_true_next": proportion(np.array(of_true) == np.array(true)),
+        "floor_majority_operation": proportion(unseen["operation"]),
+        "floor_constant_tiou_0.5": proportion(unseen["tiou_0.5"]),
+        "floor_majority_next": proportion(unseen["next"]),
+        "floor_bigram_of_true_next": procedure_share(floors, [answer_of(reply.clip) for reply in replies]),
         "floor_bigram_of_predicted_next": proportion(np.array(of_said) == np.array(true)),
     }
-
-
-def _grey(frames: np.ndarray) -> np.ndarray:
-    """Frames without a picture: what can be told from the text alone."""
-    return np.full_like(frames, 128)
-
-
-def _one_frame(frames: np.ndarray) -> np.ndarray:
-    """The middle frame in place of all."""
-    return np.repeat(frames[len(frames) // 2 : len(frames) // 2 + 1], len(frames), axis=0)
 
 
 def _check(name: str, value: Any, bar: float) -> Check:
