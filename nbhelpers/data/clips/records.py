@@ -1,4 +1,4 @@
-"""A clip: some seconds of a video, the frames of it that are shown, what is asked about it and what is true."""
+"""A clip: some seconds of a video, the frames of it that are shown, a question and the true answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,5 +87,6 @@ class ClipSet:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Names of the parts, in the order they first occur."""
-        return tuple(dict.fromkeys(clip.part for clip in self.clips if clip.part is not None))
+        """Names of the parts, in the usual order."""
+        names = {clip.part for clip in self.clips if clip.part is not None}
+        return tuple(sorted(names, key=lambda name: ({"train": 0, "val": 1, "test": 2}.get(name, 3), name)))

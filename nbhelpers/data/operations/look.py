@@ -67,8 +67,8 @@ _PALETTES = (
 def draw_look(timeline: Timeline, camera: int = 0) -> Look:
     """Draw the look of a video from its world's ranges; the same for the same timeline and camera.
 
-    Other cameras than 0 see the same worker, things and passers-by from elsewhere, with a sensor of their own and
-    perhaps something else in front of them.
+    Other cameras than 0 see the same worker, things and passers-by from elsewhere, with a sensor of their
+    own and perhaps something else in front of them.
     """
     look = _draw_look(timeline)
     if camera == 0:

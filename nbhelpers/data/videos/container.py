@@ -7,8 +7,9 @@ from typing import Any
 
 from nbhelpers.errors import BadInput
 
-# What cameras, phones and recorders write. Left out on purpose: play lists (HLS, DASH, concat), which name other
-# files and addresses and would make whoever uploads one choose what the machine reads; and still images.
+# What cameras, phones and recorders write. Left out on purpose: play lists (HLS, DASH, concat), which name
+# other files and addresses and would make whoever uploads one choose what the machine reads; and still
+# images.
 _FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,mpegps,flv,asf,ogg,gif,h264,hevc,m4v,mjpeg,ivf,nut,mxf,dv,"
     "obu,mp3,wav,flac,aac,caf,aiff"
@@ -67,7 +68,8 @@ def _looks_cut(path: Path) -> bool:
     """An MP4 or MOV by its first box, whose `moov` box is nowhere in reach."""
     with path.open("rb") as file:
         size = path.stat().st_size
-        place, kinds = 0, []
+        place = 0
+        kinds: list[bytes] = []
         while place + 8 <= size and len(kinds) < 64:
             file.seek(place)
             length, kind = int.from_bytes(file.read(4), "big"), file.read(4)

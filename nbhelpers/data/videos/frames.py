@@ -1,6 +1,6 @@
 """Frames of a video at wanted times: seek, decode what is needed, nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 
 from nbhelpers.data.videos.container import open_video
 from nbhelpers.data.videos.decode import decoded_frames, upright
-from nbhelpers.data.videos.index import FrameIndex, frame_index
+from nbhelpers.data.videos.index import FrameIndex, frame_index, nearest
 from nbhelpers.errors import BadInput
 
 
@@ -48,8 +48,10 @@ def read_frames(path: Path | str, times_s: Sequence[float] | np.ndarray) -> Fram
         raise BadInput(f"{path}: no frame at {outside[0]:g} s; the video lasts from 0 to {index.end_s:g} s")
     if not len(wanted):
         raise BadInput(f"{path}: no time was asked for; give at least one")
-    numbers = index.nearest(wanted)
-    pictures, decoded = _decode(path, index, np.unique(numbers))
+    numbers = nearest(index.times_s, wanted)
+    pictures, decoded = decode_numbers(
+        path, index, np.unique(numbers), lambda frame: upright(frame, index.size_px, index.turn_deg)
+    )
     pixels = np.stack([pictures[int(number)] for number in numbers])
     return Frames(pixels, index.times_s[numbers], decoded, index.warnings)
 
@@ -63,16 +65,31 @@ def read_all_frames(path: Path | str) -> Frames:
     return read_frames(path, frame_index(Path(path)).times_s)
 
 
-def _decode(path: Path, index: FrameIndex, numbers: np.ndarray) -> tuple[dict[int, np.ndarray], int]:
-    """Pictures by frame number, and how many frames were decoded for them."""
+def decode_numbers(
+    path: Path, index: FrameIndex, numbers: np.ndarray, convert: Callable[[Any], np.ndarray]
+) -> tuple[dict[int, np.ndarray], int]:
+    """Decode the frames of some numbers.
+
+    Args:
+        path: the video.
+        index: its frames.
+        numbers: which of them, ascending, none twice.
+        convert: makes what is kept of PyAV's frame.
+
+    Returns:
+        What was kept, by number, and how many frames were decoded for it.
+
+    Raises:
+        BadInput: one of them cannot be decoded.
+    """
+    pictures: dict[int, np.ndarray] = {}
+    decoded, wanted = 0, set(numbers.tolist())
     with open_video(path) as (container, stream, _):
         walk = _seeking if index.seekable else _from_the_start
-        pictures, decoded = {}, 0
-        wanted = set(numbers.tolist())
         for number, frame in walk(container, stream, index, numbers):
             decoded += 1
             if number in wanted and number not in pictures:
-                pictures[number] = upright(frame, index.size_px, index.turn_deg)
+                pictures[number] = convert(frame)
     for number in sorted(wanted - set(pictures)):
         raise BadInput(
             f"{path}: frame {number} at {index.times_s[number]:.3f} s cannot be decoded; the data is damaged"

@@ -44,13 +44,19 @@ class FrameIndex:
         """Single frames can be reached without decoding all before them."""
         return len(self.pts) > 0
 
-    def nearest(self, times_s: np.ndarray) -> np.ndarray:
-        """Indices of the frames whose time is nearest to each of `times_s`; the earlier one of two."""
-        after = np.clip(np.searchsorted(self.times_s, times_s), 1, max(1, len(self.times_s) - 1))
-        if len(self.times_s) == 1:
-            return np.zeros(len(times_s), np.int64)
-        closer = times_s - self.times_s[after - 1] <= self.times_s[after] - times_s + 1e-9
-        return np.where(closer, after - 1, after)
+
+def nearest(frame_times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
+    """Numbers of the frames whose time is nearest to each wanted one; the earlier of two.
+
+    Args:
+        frame_times_s: (N,) ascending.
+        wanted_s: (M,) in any order.
+    """
+    if len(frame_times_s) == 1:
+        return np.zeros(len(wanted_s), np.int64)
+    after = np.clip(np.searchsorted(frame_times_s, wanted_s), 1, len(frame_times_s) - 1)
+    closer = wanted_s - frame_times_s[after - 1] <= frame_times_s[after] - wanted_s + 1e-9
+    return np.where(closer, after - 1, after)
 
 
 def frame_index(path: Path) -> FrameIndex:
@@ -108,7 +114,7 @@ def _all_ticks(path: Path) -> np.ndarray:
 
 
 def _mended(ticks: np.ndarray, header: Header) -> tuple[np.ndarray, int]:
-    """Ticks that only go forward: where one is missing or goes back, the next frame follows at the usual step.
+    """Ticks that only go forward: where one is missing or goes back, the frame follows at the usual step.
 
     Returns:
         The ticks and how many steps were put in.

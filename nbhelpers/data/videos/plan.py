@@ -9,9 +9,9 @@ from nbhelpers.errors import BadInput
 
 # Raise it with every change of how videos are planned or encoded.
 ENCODER = 1
-# How often the procedure is followed. In real sessions it is 93 of 96 times, and a table of what usually follows,
-# given the true operation, then beats everybody who looks. At 0.6 that table is right 6 times of 10: clearly
-# below what looking gives, since in four clips of five a frame shows the next operation.
+# How often the procedure is followed. In real sessions it is 93 of 96 times, and a table of what usually
+# follows, given the true operation, then beats everybody who looks. At 0.6 that table is right 6 times of
+# 10: clearly below what looking gives, since in four clips of five a frame shows the next operation.
 MAIN = 0.6
 _LENGTHS_S = {"twin": 24.0, "full": 72.0}  # about 15 operations at the twin's pace, 10 at the real one
 
@@ -34,7 +34,8 @@ class VideoPlan:
     Attributes:
         seed: of the set.
         world: name of the site.
-        full: all ten operations at their real pace (1.6 to 26 s) instead of the world's small set at the twin's.
+        full: all ten operations at their real pace (1.6 to 26 s) instead of the world's small set at the
+            twin's.
         main: probability that the procedure is followed from one operation to the next.
         duration_s: mean length; videos vary by a fifth around it.
         size_px: side of the square picture.
@@ -66,7 +67,7 @@ class VideoPlan:
             ),
             (
                 self.fps % 10 or not 10 <= self.fps <= 60,
-                f"{self.fps} frames per second; give 10, 20, 30 ... so that every tenth of a second has a frame",
+                f"{self.fps} frames per second; give 10, 20, 30 ...: every tenth of a second needs a frame",
             ),
             (not 1 <= self.cameras <= 9, f"{self.cameras} cameras; give 1 to 9"),
         )

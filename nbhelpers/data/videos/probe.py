@@ -18,7 +18,8 @@ class VideoFacts:
         fps: mean frames per second.
         num_frames: frames that can be read.
         width, height: of the upright picture in pixels.
-        rotation_deg: clockwise turn that makes a stored frame upright (`read_frames` does it): 0, 90, 180, 270.
+        rotation_deg: clockwise turn that makes a stored frame upright (`read_frames` does it): 0, 90, 180,
+            270.
         times_s: (num_frames,) float64 presentation times in seconds from the first frame, ascending.
         warnings: what differs from what one would expect, and what was used, a sentence each.
     """
@@ -41,8 +42,8 @@ def probe_video(path: Path | str) -> VideoFacts:
     file is decoded once.
 
     Raises:
-        BadInput: names the file and what is wrong: missing, empty, no video, cut off before its index, no video
-            stream (audio alone), no frame, or none that can be decoded.
+        BadInput: names the file and what is wrong: missing, empty, no video, cut off before its index, no
+            video stream (audio alone), no frame, or none that can be decoded.
     """
     index = frame_index(Path(path))
     width, height = index.size_px if index.turn_deg % 180 == 0 else index.size_px[::-1]

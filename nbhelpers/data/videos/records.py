@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 NULL = "Null"  # OpenPack's class 8100: something that is none of the operations
@@ -80,14 +81,15 @@ class VideoSet:
         return tuple(segment for video in self.videos for segment in video.segments)
 
     def transitions(self) -> dict[tuple[str, str], int]:
-        """How often one operation followed another; Null and unlabelled stretches between them are passed over.
+        """How often one operation followed another.
 
-        Sessions filmed by several cameras count once per camera.
+        Null and unlabelled stretches between them are passed over. Sessions filmed by several cameras
+        count once per camera.
         """
         pairs: Counter[tuple[str, str]] = Counter()
         for video in self.videos:
             names = [one.operation for one in working(video.segments)]
-            pairs.update(zip(names, names[1:], strict=False))
+            pairs.update(pairwise(names))
         return dict(pairs)
 
 

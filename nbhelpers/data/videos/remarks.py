@@ -60,10 +60,10 @@ def _lies(header: Header, packets: Packets, frames: int, end_s: float) -> Iterat
     if header.frames and header.frames != frames:
         yield f"its header promises {header.frames} frames, {frames} are there: those are used"
     if header.duration_s and abs(header.duration_s - end_s) > max(0.1, 0.02 * end_s):
-        yield f"its header says it lasts {header.duration_s:.2f} s, its frames last {end_s:.2f} s: those count"
+        yield f"its header says it lasts {header.duration_s:.2f} s, its frames {end_s:.2f} s: those count"
     rate = frames / end_s
     if header.rate and abs(header.rate - rate) > 0.05 * rate:
-        yield f"its header says {header.rate:.2f} frames per second, there are {rate:.2f}: time stamps are used"
+        yield f"its header says {header.rate:.2f} frames per second, there are {rate:.2f}: those count"
 
 
 def _timing(times_s: np.ndarray, mended: int) -> Iterator[str]:
