@@ -18,8 +18,10 @@ from nbhelpers.cli import (
     machine,
     notebooks,
     scores,
+    serve,
     teach,
     twins,
+    videos,
 )
 from nbhelpers.cli.output import DEBUG_OPTION, JSON_OPTION, Answer, emit, explain, keep_stdout_for_json
 
@@ -32,7 +34,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (machine, fit, notebooks, data, augment, teach, distill, export, scores, images, twins):
+for room in (
+    machine,
+    fit,
+    notebooks,
+    data,
+    augment,
+    teach,
+    distill,
+    export,
+    scores,
+    images,
+    twins,
+    videos,
+    serve,
+):
     room.add_to(app)
 
 

@@ -24,7 +24,7 @@ many, 415 no video, 422 a video or field that cannot be used, 429 all places tak
 
 def create_app(
     predictor: Predictor, limits: Limits | None = None, *, token: str | None = None,
-    adapters: Path | None = None, adapter: str | None = None, spool: Path | None = None,
+    adapters: Path | None = None, adapter: Path | None = None, spool: Path | None = None,
 ) -> FastAPI:  # fmt: skip
     """The application around a loaded model; `app.state.service` is what its endpoints share.
 
@@ -33,7 +33,7 @@ def create_app(
         limits: what requests may ask for; None is the defaults.
         token: bearer token that requests must carry; None opens the server to everyone who reaches it.
         adapters: folder of adapters that `PUT /adapter` may choose from.
-        adapter: name of the adapter that is on the model already.
+        adapter: folder of the adapter that is on the model already.
         spool: where uploads lie while they are answered; None is the system's temporary folder.
     """
     service = Service(predictor, limits or Limits(), token, adapters, adapter, spool)

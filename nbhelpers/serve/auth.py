@@ -22,7 +22,8 @@ async def require_token(service: Served, credentials: Credentials) -> None:
     if service.token is None:
         return
     given = credentials.credentials if credentials is not None else ""
-    if not compare_digest(given.encode(), service.token.encode()):
+    # Headers are read as latin-1; turned back, they are the bytes that were sent.
+    if not compare_digest(given.encode("latin-1"), service.token.encode()):
         raise Refusal(401, "send the server's token: the header 'Authorization: Bearer TOKEN'")
 
 

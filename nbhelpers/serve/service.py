@@ -41,19 +41,20 @@ class Service:
         limits: what requests may ask for.
         token: that requests must carry, None for none.
         adapters: folder of the adapters that may be chosen while the server runs, None for none.
+        adapter: the one that is on the model already; may be chosen too, wherever it lies.
         spool: parent folder of the uploads, None for the system's temporary one.
 
     Attributes:
-        adapter: name of the adapter in use, None for the bare model.
+        adapter: folder of the adapter in use, None for the bare model.
         failures: internal errors in a row.
     """
 
     def __init__(
         self, predictor: Predictor, limits: Limits, token: str | None = None, adapters: Path | None = None,
-        adapter: str | None = None, spool: Path | None = None,
+        adapter: Path | None = None, spool: Path | None = None,
     ) -> None:  # fmt: skip
         self.predictor, self.limits, self.token = predictor, limits, token
-        self.adapters, self.adapter = adapters, adapter
+        self._adapters, self._first, self.adapter = adapters, adapter, adapter
         self.turns, self.spool, self.failures = Turns(limits), Spool(spool), 0
         self.measures = Measures(self.turns)
         self.described: dict[str, Any] = plain(predictor.describe())
@@ -109,40 +110,37 @@ class Service:
         self.failures += refusal.status == 500
         return refusal
 
+    @property
+    def adapter_name(self) -> str | None:
+        """Name of the adapter in use, None for the bare model."""
+        return None if self.adapter is None else self.adapter.name
+
+    def adapters(self) -> dict[str, Path]:
+        """The adapters that may be chosen, by name, in the order of their names."""
+        first = [] if self._first is None else [self._first]
+        found = [] if self._adapters is None else self._adapters.glob("*/nbhelpers_adapter.json")
+        return {one.name: one for one in sorted([*first, *(file.parent for file in found)])}
+
     async def use_adapter(self, name: str | None) -> None:
-        """Change the adapter between two requests.
+        """Change the adapter between two requests. Only listed names are taken: no path leaves the folder.
 
         Raises:
             Refusal: 404 where there is no such adapter, 422 where it is none of this model.
         """
-        folder = None if name is None else self.adapter_folder(name)
-        await self.turns.in_model_thread(self._swap, folder, name)
+        known = self.adapters()
+        if name is not None and name not in known:
+            listed = ", ".join(known) or "none"
+            raise Refusal(404, f"adapter {name[:60]!r} is not there; known adapters: {listed}")
+        await self.turns.in_model_thread(self._swap, None if name is None else known[name])
 
-    def _swap(self, folder: Path | None, name: str | None) -> None:
-        before = None if self.adapter is None else self.adapter_folder(self.adapter)
+    def _swap(self, folder: Path | None) -> None:
         try:
             self.predictor.swap(folder)
         except BaseException:
-            self.predictor.swap(before)  # it may have been taken off before the new one was found not to fit
+            self.predictor.swap(self.adapter)  # it may be off by the time the new one is found not to fit
             raise
-        self.adapter = name
+        self.adapter = folder
         self.described = plain(self.predictor.describe())
-
-    def adapter_names(self) -> list[str]:
-        """Names of the adapters that may be chosen."""
-        found = self.adapters.glob("*/nbhelpers_adapter.json") if self.adapters is not None else ()
-        return sorted(path.parent.name for path in found)
-
-    def adapter_folder(self, name: str) -> Path:
-        """The folder of an adapter; only names that are listed, so that no path leaves the folder.
-
-        Raises:
-            Refusal: 404.
-        """
-        if self.adapters is None or name not in self.adapter_names():
-            known = ", ".join(self.adapter_names()) or "none"
-            raise Refusal(404, f"adapter {name[:60]!r} is not there; known adapters: {known}")
-        return self.adapters / name
 
     def close(self) -> None:
         """Let the model finish, then remove what is left on disk."""

@@ -14,7 +14,7 @@ from nbhelpers.errors import BadInput, CheckFailed
 
 COMMANDS = (
     *("doctor", "fit", "run", "report", "validate-dataset", "draw-scenes", "augment"),
-    *("train-teacher", "label", "train-student", "optimize-model", "evaluate", "infer"),
+    *("train-teacher", "label", "train-student", "optimize-model", "evaluate", "infer", "serve"),
 )
 HEAVY = (
     "torch",
@@ -26,6 +26,8 @@ HEAVY = (
     "onnxruntime",
     "ultralytics",
     "nbformat",
+    "fastapi",
+    "uvicorn",
 )
 
 

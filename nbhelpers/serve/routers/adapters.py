@@ -26,7 +26,7 @@ class Choice(BaseModel):
 @router.get("/adapters", dependencies=[Depends(require_token)], responses=refused(401))
 def adapters(service: Served) -> Adapters:
     """Which adapter is in use and which are known."""
-    return Adapters(adapter=service.adapter, known=service.adapter_names())
+    return Adapters(adapter=service.adapter_name, known=list(service.adapters()))
 
 
 @router.put("/adapter", dependencies=[Depends(require_guard)], responses=refused(401, 403, 404, 422, 503))
@@ -36,4 +36,4 @@ async def use_adapter(choice: Choice, service: Served) -> Adapters:
     Open only where the server has a token. Where the adapter does not belong to the model, the old one stays.
     """
     await service.use_adapter(choice.adapter)
-    return Adapters(adapter=service.adapter, known=service.adapter_names())
+    return Adapters(adapter=service.adapter_name, known=list(service.adapters()))

@@ -90,4 +90,4 @@ def _account(service: Service, upload: Upload, wait_s: float, spent: list[Spent]
         process_peak_bytes=max(one.memory.peak_bytes for one in spent),
         gpu_peak_bytes=max(gpu) if gpu else None,
     )
-    return Account(model=service.model, adapter=service.adapter, timing=timing, memory=memory)
+    return Account(model=service.model, adapter=service.adapter_name, timing=timing, memory=memory)

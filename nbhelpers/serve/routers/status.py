@@ -41,7 +41,7 @@ def status(service: Served) -> Status:
         up_s=round(time.time() - measures.began, 1),
         model=service.described,
         operations=list(service.predictor.operations),
-        adapter=service.adapter,
+        adapter=service.adapter_name,
         present=service.turns.present,
         waiting=service.turns.waiting,
         limits=asdict(service.limits),
