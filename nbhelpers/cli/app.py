@@ -21,6 +21,7 @@ from nbhelpers.cli import (
     serve,
     teach,
     twins,
+    video_scores,
     videos,
 )
 from nbhelpers.cli.output import DEBUG_OPTION, JSON_OPTION, Answer, emit, explain, keep_stdout_for_json
@@ -47,6 +48,7 @@ for room in (
     images,
     twins,
     videos,
+    video_scores,
     serve,
 ):
     room.add_to(app)

@@ -1,5 +1,6 @@
 """Predictions on file: who made them from what, and a guard that scores none made from the labels."""
 
+from nbhelpers.metrics.predictions.evaluation import Evaluation, evaluate_predictions, timeline_rows
 from nbhelpers.metrics.predictions.guard import Guarded, check_predictions, score_predictions
 from nbhelpers.metrics.predictions.inputs import ModelInput, inputs_sha256, model_input
 from nbhelpers.metrics.predictions.predict import predict_to_file
@@ -28,4 +29,7 @@ __all__ = [
     "check_predictions",
     "score_predictions",
     "Guarded",
+    "evaluate_predictions",
+    "Evaluation",
+    "timeline_rows",
 ]
