@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nbhelpers.models.fitting import RTX3090, T4, Fit, Target, fits_table, plan
     from nbhelpers.models.forecasting import PURPOSES, Purpose, forecast, forecasts, this_machine
     from nbhelpers.models.hub import hub_unreachable
+    from nbhelpers.models.lent import as_it_was
     from nbhelpers.models.loaded import Loaded
     from nbhelpers.models.loading import load
     from nbhelpers.models.lora import LoraReport, add_lora, lora_modules, lora_roles
@@ -46,6 +47,7 @@ _HOME = {
     "tensor_digests": "adapter_check",
     "verify_only_adapter_changed": "adapter_check",
     "freeze_batch_norm": "wrapping",
+    "as_it_was": "lent",
     "twin_folder": "places",
     "twins_root": "places",
     "load": "loading",
@@ -98,6 +100,7 @@ __all__ = [
     "tensor_digests",
     "verify_only_adapter_changed",
     "freeze_batch_norm",
+    "as_it_was",
     "twin_folder",
     "twins_root",
     "load",

@@ -14,6 +14,7 @@ from nbhelpers.settings.sections import (
     TeachSection,
 )
 from nbhelpers.settings.sources import profile_names
+from nbhelpers.settings.video import VideoSection
 
 __all__ = [
     "SECTIONS",
@@ -28,6 +29,7 @@ __all__ = [
     "Section",
     "Settings",
     "TeachSection",
+    "VideoSection",
     "load_settings",
     "profile_names",
 ]

@@ -26,10 +26,12 @@ from nbhelpers.settings.sources import (
     profile_layers,
     profile_names,
 )
+from nbhelpers.settings.video import VideoSection
 
 SECTIONS: dict[str, type[Section]] = {
     "memory": MemorySection,
     "data": DataSection,
+    "video": VideoSection,
     "teach": TeachSection,
     "distill": DistillSection,
     "export": ExportSection,
@@ -51,6 +53,7 @@ class Settings:
     reason: str
     memory: MemorySection
     data: DataSection
+    video: VideoSection
     teach: TeachSection
     distill: DistillSection
     export: ExportSection

@@ -10,13 +10,18 @@ if TYPE_CHECKING:
     from nbhelpers.video.answers import VideoAnswer, as_seen, clipped, parse_rate, read_answer
     from nbhelpers.video.constrained import AnswerMask, answer_pattern
     from nbhelpers.video.conversation import conversation, model_inputs
+    from nbhelpers.video.plan import TuningPlan, expected_hours, tuning_plan
     from nbhelpers.video.predictor import VideoPredictor
     from nbhelpers.video.samples import VideoSample, sample_of
     from nbhelpers.video.timing import Telling, check_told, telling
+    from nbhelpers.video.tuned import TunedVideo, read_tuned
+    from nbhelpers.video.tuning import tune_video
 
 _HOME = {
     "AnswerMask": "constrained",
     "Telling": "timing",
+    "TunedVideo": "tuned",
+    "TuningPlan": "plan",
     "VideoAnswer": "answers",
     "VideoPredictor": "predictor",
     "VideoSample": "samples",
@@ -25,16 +30,22 @@ _HOME = {
     "check_told": "timing",
     "clipped": "answers",
     "conversation": "conversation",
+    "expected_hours": "plan",
     "model_inputs": "conversation",
     "parse_rate": "answers",
     "read_answer": "answers",
+    "read_tuned": "tuned",
     "sample_of": "samples",
     "telling": "timing",
+    "tune_video": "tuning",
+    "tuning_plan": "plan",
 }
 
 __all__ = [
     "AnswerMask",
     "Telling",
+    "TunedVideo",
+    "TuningPlan",
     "VideoAnswer",
     "VideoPredictor",
     "VideoSample",
@@ -43,11 +54,15 @@ __all__ = [
     "check_told",
     "clipped",
     "conversation",
+    "expected_hours",
     "model_inputs",
     "parse_rate",
     "read_answer",
+    "read_tuned",
     "sample_of",
     "telling",
+    "tune_video",
+    "tuning_plan",
 ]
 
 

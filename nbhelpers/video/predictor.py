@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.errors import BadInput
-from nbhelpers.video.adapter import read_operations
+from nbhelpers.video.adapter import Beside, read_beside
 from nbhelpers.video.answers import VideoAnswer, read_answer
 from nbhelpers.video.constrained import AnswerMask, answer_pattern
 from nbhelpers.video.conversation import model_inputs
 from nbhelpers.video.samples import Clips, Given, VideoSample, sample_of
+from nbhelpers.video.sizing import limit_area
 from nbhelpers.video.timing import telling
 
 if TYPE_CHECKING:
@@ -97,7 +98,14 @@ class VideoPredictor:
         if adapter is None:
             return
         self.model = load_adapter(self.loaded.model, adapter).eval()
-        self.adapter, self.operations = Path(adapter), read_operations(adapter)
+        self.adapter = Path(adapter)
+        self._taught(read_beside(adapter))
+
+    def _taught(self, beside: Beside) -> None:
+        """Show and ask as the adapter was tuned."""
+        self.operations = beside.operations
+        kind = self.loaded.family.model_type
+        limit_area(self.loaded.processor, kind, beside.size_px, beside.frames)
 
     def predict(self, clips: "Clips | Given", constrained: bool = False) -> list[VideoAnswer]:
         """Answer about clips, greedily.

@@ -103,11 +103,20 @@ def sample_of(clip: "VideoSample | ClipLike | OperationClip | Given") -> VideoSa
     if isinstance(clip, OperationClip):
         return _of_drawn(clip)
     if isinstance(clip, ClipLike):
-        answer = parse_answer(clip.answer) if clip.answer else None
-        return VideoSample(clip.clip_id, clip.times_s, clip.duration_s, clip.question, answer, clip.frames)
+        return VideoSample(
+            clip.clip_id, clip.times_s, clip.duration_s, clip.question, _truth(clip), clip.frames
+        )
     if isinstance(clip, tuple) and len(clip) == 3:
         return _of_frames(*clip)
     raise BadInput(f"{type(clip).__name__}: is no clip; give one, or a triple (frames, times_s, duration_s)")
+
+
+def _truth(clip: ClipLike) -> Answer | None:
+    """The true answer: unrounded where the clip has it so, else from its text; None where it has none."""
+    truth = getattr(clip, "truth", None)
+    if isinstance(truth, Answer):
+        return truth
+    return parse_answer(clip.answer) if clip.answer else None
 
 
 def _of_drawn(clip: OperationClip) -> VideoSample:

@@ -1,8 +1,8 @@
 """How a family is told when each frame was: by positions, by time stamps, or by words between frames.
 
 Qwen2.5-VL turns the seconds between two steps of its grid (two frames each) into positions, and truncates
-them to a whole number on the way: `int(second_per_grid_ts)` in `Qwen2_5_VLModel.get_rope_index`. Frames less than
-half a second apart all get the same position, and uneven ones cannot be told at all. Such clips are shown as
+them to a whole number on the way: `int(second_per_grid_ts)` in `Qwen2_5_VLModel.get_rope_index`. Frames less
+than half a second apart all get the same position, and uneven ones cannot be told at all. Such clips become
 single frames with their times in words. Qwen3-VL writes a time stamp before each pair of frames.
 """
 

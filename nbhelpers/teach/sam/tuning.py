@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from nbhelpers.artifacts import read_json, write_json
 from nbhelpers.errors import BadInput
 from nbhelpers.teach.sam.batches import SamBatches
-from nbhelpers.teach.sam.borrowed import as_it_was
 from nbhelpers.teach.sam.course import MONITOR, fit_settings, seconds_per_epoch
 from nbhelpers.teach.sam.embeddings import EmbeddingCache, encoder_digest
 from nbhelpers.teach.sam.kept import KeptEmbeddings
@@ -94,6 +93,8 @@ def tune_sam(
     job = _Job(
         loaded, settings, folder, say, mark, pictures_of(train, say), pictures_of(val, say), embeddings
     )
+    from nbhelpers.models import as_it_was
+
     with as_it_was(loaded.model):
         return _tune(job)
 
