@@ -134,6 +134,7 @@ class LabelJob:
         info = {
             "description": "Labels by teachers; nobody has checked them",
             "thresholds": self.least,
+            "validation_f1": {one.name: one.f1 for one in self.teachers.choices if one.f1 is not None},
             "unreadable": [name for name, _ in unreadable],
         }
         count = write_coco(

@@ -10,6 +10,7 @@ from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
+    from nbhelpers.settings.sections import DistillSection
 
 AGNOSTIC = "object"
 SAME_OBJECT = 0.5
@@ -22,6 +23,7 @@ def mix(
     weight: Literal["score", "one"] = "score",
     *,
     keep_empty: bool = False,
+    min_f1: float = 0.0,
 ) -> "CocoSet":
     """Put labels of people and of teachers into one set to train a student on.
 
@@ -33,7 +35,11 @@ def mix(
        that overlaps it most (IoU of at least 0.5, each answer once, of whatever class: the teacher's doubt
        about the class is what is worth knowing).
     3. Any other image has the teachers' labels that score at least `min_score`, with weight `score` or 1.
-    4. Images on which no label of the teachers is left are left out: that teachers are silent does not prove
+    4. A class of which the teachers' labels were too often wrong or missing on validation (their F1, which
+       the labels bring along, is below `min_f1`) is not learnt from them: their labels of it are left out,
+       and images they labelled do not teach that it is absent (`not_exhaustive_category_ids` of the image,
+       as in LVIS, Gupta et al. 2019, arXiv:1908.03195).
+    5. Images on which no label of the teachers is left are left out: that teachers are silent does not prove
        that nothing is there. `keep_empty` keeps them as images without objects.
 
     One image is one file: images of both sets are compared by device and inode, so that links and other names
@@ -47,10 +53,11 @@ def mix(
         min_score: least score of a teacher's label, 0..1, for all classes or by class name.
         weight: what a teacher's label counts for in the losses.
         keep_empty: see the rule.
+        min_f1: see the rule; a class that validation says nothing about is trusted.
 
     Returns:
         A set in memory, of the images of both; each annotation has `weight`, `source` and, where known,
-        `class_scores` in the order of class indices.
+        `class_scores` in the order of class indices; each image has `source`.
 
     Raises:
         BadInput: an annotation of `pseudo` that no teacher made, a class that `labelled` has not, or an image
@@ -58,7 +65,7 @@ def mix(
     """
     if weight not in ("score", "one"):
         raise BadInput(f"weight {weight!r}: use 'score' or 'one'")
-    job = _Mixing(labelled, pseudo, min_score, weight, keep_empty)
+    job = _Mixing(labelled, pseudo, min_score, weight, keep_empty, min_f1)
     images, annotations, frames = job.mixed()
     return replace(
         labelled,
@@ -71,6 +78,11 @@ def mix(
     )
 
 
+def mix_by(settings: "DistillSection", labelled: "CocoSet", pseudo: "CocoSet") -> "CocoSet":
+    """`mix` as the settings say: `pseudo_score`, `pseudo_weight`, `pseudo_f1`."""
+    return mix(labelled, pseudo, settings.pseudo_score, settings.pseudo_weight, min_f1=settings.pseudo_f1)
+
+
 class _Mixing:
     """One call of `mix`."""
 
@@ -81,12 +93,14 @@ class _Mixing:
         min_score: float | Mapping[str, float],
         weight: str,
         keep_empty: bool,
+        min_f1: float,
     ) -> None:
         self._labelled, self._pseudo = labelled, pseudo
         self._min_score, self._weight, self._keep_empty = min_score, weight, keep_empty
         self._agnostic = pseudo.class_names == [AGNOSTIC]
         self.categories = [{"id": 1, "name": AGNOSTIC}] if self._agnostic else labelled.categories
         self._ids = self._category_ids()
+        self._doubted = self._doubted_names(min_f1)
         self._columns = [] if self._agnostic else self._column_order()
         self._files: dict[int, Path] = {}
         self.root = _common_root([*labelled.folders, *pseudo.folders])
@@ -104,6 +118,11 @@ class _Mixing:
                     f"it has {', '.join(known)}"
                 )
         return known
+
+    def _doubted_names(self, min_f1: float) -> frozenset[str]:
+        """The teachers' classes that are not learnt from them."""
+        known = self._pseudo.info.get("validation_f1") or {}
+        return frozenset(name for name in self._pseudo.class_names if known.get(name, 1.0) < min_f1)
 
     def _column_order(self) -> list[int | None]:
         """For every class of the mixed set, its column in the teachers' scores; None where they have none."""
@@ -123,7 +142,7 @@ class _Mixing:
             known = seen_as.pop(key, None)  # a second image of the same file gets an id of its own
             free += known is None
             own = free if known is None else known
-            images.append(self._image(self._labelled, number, own, frames))
+            images.append(self._image(self._labelled, number, own, frames) | {"source": "people"})
             annotations += self._peoples(number, known, own)
         labelled_files = set(people.values())
         for number, key in teachers.items():
@@ -131,10 +150,15 @@ class _Mixing:
                 continue
             found = list(self._teachers(number))
             if found or self._keep_empty:
-                images.append(self._image(self._pseudo, number, number, frames))
+                images.append(self._image(self._pseudo, number, number, frames) | self._by_teachers())
                 annotations += found
         numbered = [{**item, "id": place} for place, item in enumerate(annotations, 1)]
         return images, numbered, frames
+
+    def _by_teachers(self) -> dict[str, Any]:
+        """What the record of an image says whose labels are the teachers'."""
+        doubted = sorted({self._ids[name] for name in self._doubted})
+        return {"source": "teacher", "not_exhaustive_category_ids": doubted}
 
     def _image(self, coco: "CocoSet", number: int, own: int, frames: dict[int, Any]) -> dict[str, Any]:
         frames[own] = coco.frame_of(number)
@@ -159,7 +183,7 @@ class _Mixing:
         """The teachers' labels of one image that score enough."""
         for entry in self._checked(number):
             name = self._pseudo.class_names[self._pseudo.class_index[entry["category_id"]]]
-            if entry["score"] < self._least(name):
+            if name in self._doubted or entry["score"] < self._least(name):
                 continue
             worth = float(entry["score"]) if self._weight == "score" else 1.0
             scores = self._scores(entry)

@@ -36,6 +36,9 @@ class Targets:
         masks: (B, G, H / 4, W / 4) float32, 0..1; None where masks are not learnt.
         class_scores: (B, G, C) float32, 0..1, the teacher's score of every class for this object; NaN where
             no teacher looked; None where logits are not distilled.
+        regions: (B, R, 4) float32, XYXY pixels of the input, where labels do not tell of every class, padded
+            with empty regions; None where they do everywhere.
+        taught: (B, R, C) float32, 0..1, how far a region's labels tell of each class that it is not there.
     """
 
     boxes: "Tensor"
@@ -44,6 +47,8 @@ class Targets:
     weights: "Tensor"
     masks: "Tensor | None" = None
     class_scores: "Tensor | None" = None
+    regions: "Tensor | None" = None
+    taught: "Tensor | None" = None
 
     def to(self, device: Any, non_blocking: bool = False) -> "Targets":
         """The same on another device."""

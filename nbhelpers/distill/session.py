@@ -100,6 +100,7 @@ class Session:
             masks=self.student.task == "segment",
             class_agnostic=self.student.family.class_agnostic,
             close_mosaic=self.settings.close_mosaic,
+            people_share=self.settings.people_share,
             augment=self.augment,
             teacher=self.teacher if self.settings.losses.feature else None,
             workers=os.cpu_count() or 1 if on_gpu else 0,

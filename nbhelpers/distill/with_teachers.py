@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.distill.label_source import open_source
-from nbhelpers.distill.mixing import mix
+from nbhelpers.distill.mixing import mix_by
 from nbhelpers.distill.pseudo_labels import LabelRun, label_images
 from nbhelpers.errors import BadInput
 
@@ -69,7 +69,7 @@ def taught_by(
     if not isinstance(source, CocoSet):
         source = with_folder(labelled, Path(source))
     run = label_images(teachers, source, Path(folder), features=losses.feature > 0, say=say)
-    train = mix(labelled, run.load(), settings.pseudo_score, settings.pseudo_weight)
+    train = mix_by(settings, labelled, run.load())
     teacher = None
     if run.features is not None and losses.feature > 0:
         from nbhelpers.distill.teacher_targets import TeacherTargets

@@ -193,6 +193,15 @@ class DistillSection(Section):
         0.0, ge=0, le=1, description="least score of a pseudo-label, beside the thresholds chosen per class"
     )
     pseudo_weight: Literal["score", "one"] = Field("score", description="what a pseudo-label counts for")
+    pseudo_f1: float = Field(
+        0.3, ge=0, le=1, description="least F1 on validation of a class that the teachers may label"
+    )
+    people_share: float | None = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="share of inputs that people labelled, beside teachers'; null: as they come",
+    )
 
 
 class ExportSection(Section):

@@ -111,7 +111,7 @@ def read_choices(folder: Path) -> "list[Choice]":
 
 
 def _read(folder: Path, key: str, build: Callable[[Any], T], nothing: T) -> T:
-    path = Path(folder) / ACCOUNT
+    path = (Path(folder) if Path(folder).is_dir() else Path(folder).parent) / ACCOUNT
     if not path.is_file():
         return nothing
     try:

@@ -18,7 +18,7 @@ def trained(shapes, tmp_path_factory):
     """A mask student that has learnt the shapes, and the settings it was trained with."""
     from nbhelpers.distill import train_student
 
-    settings = quick(image_size=96, epochs=27, batch=2, validations=3, warmup=0.05)
+    settings = quick(image_size=96, epochs=40, batch=2, validations=3, warmup=0.05)
     return train_student(
         *shapes, settings, tmp_path_factory.mktemp("trained"), say=lambda line: None
     ), settings

@@ -132,6 +132,7 @@ class Teachers:
 
     mode, task = "detection", "detect"
     class_names = ("thing", "other")
+    choices = ()
 
     def __init__(self):
         self.thresholds, self.looked = {}, 0

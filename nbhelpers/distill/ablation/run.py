@@ -208,7 +208,7 @@ def _prepare(
     """Have the teachers label, and mix their labels with people's."""
     from nbhelpers.data import detect_mode
     from nbhelpers.distill.auto import make_plan
-    from nbhelpers.distill.mixing import mix
+    from nbhelpers.distill.mixing import mix_by
     from nbhelpers.distill.students import family_of, student_for
     from nbhelpers.distill.teacher_targets import TeacherTargets
 
@@ -216,7 +216,7 @@ def _prepare(
     student = student_for(detect_mode(labelled)) if wanted == "auto" else wanted
     arms = arms_of(settings.losses, 1 if family_of(student).class_agnostic else len(labelled.class_names))
     pseudo, features = _label(teachers, images, folder, settings.losses.feature > 0, end_at, say)
-    mixed = mix(labelled, pseudo, settings.pseudo_score, settings.pseudo_weight)
+    mixed = mix_by(settings, labelled, pseudo)
     targets = TeacherTargets(features, mixed) if features is not None else None
     sets = {False: labelled, True: mixed}
     plan = make_plan(mixed, settings, device)

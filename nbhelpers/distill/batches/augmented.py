@@ -36,7 +36,8 @@ def augmented(picture: Picture, augment: Augment, seed: int) -> Picture:
         kept, boxes = kept.take(np.flatnonzero(full)), boxes[full]
         masks = tuple(patch for patch in patches if patch is not None)
     moved = Objects(boxes, kept.classes, kept.weights, kept.scores, masks)
-    return Picture(picture.image_id, done.image, _matrix(picture, points, done.keypoints), moved)
+    matrix = _matrix(picture, points, done.keypoints)
+    return Picture(picture.image_id, done.image, matrix, moved, picture.taught)
 
 
 def _stack(picture: Picture) -> NDArray[np.bool_] | None:

@@ -44,4 +44,20 @@ def _targets(drawn: Sequence[Drawn]) -> Targets:
         torch.from_numpy(weights),
         None if masks is None else torch.from_numpy(masks),
         None if scores is None else torch.from_numpy(scores),
+        *_taught(drawn),
     )
+
+
+def _taught(drawn: Sequence[Drawn]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Regions and what they teach, padded with regions that are empty."""
+    most = max(len(one.taught) for one in drawn)
+    if most == 0:
+        return None, None
+    classes = next(len(taught) for one in drawn for _, taught in one.taught)
+    regions = torch.zeros(len(drawn), most, 4)
+    values = torch.ones(len(drawn), most, classes)
+    for row, one in enumerate(drawn):
+        for place, (region, taught) in enumerate(one.taught):
+            regions[row, place] = torch.tensor(region)
+            values[row, place] = torch.from_numpy(taught)
+    return regions, values

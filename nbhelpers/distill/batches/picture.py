@@ -62,12 +62,15 @@ class Picture:
         matrix: (2, 3) float64: pixels of the image to pixels of the picture, centres at + 0.5; None where
             the picture was bent, and no such matrix is true.
         objects: in pixels of the picture.
+        taught: (C,) float32, 0..1: how far the labels tell of each class that it is *not* somewhere; 0 where
+            objects of it may be unlabelled. None: they tell it of all classes.
     """
 
     image_id: int
     pixels: NDArray[np.uint8]
     matrix: Matrix | None
     objects: Objects
+    taught: NDArray[np.float32] | None = None
 
     @property
     def nbytes(self) -> int:

@@ -1,7 +1,7 @@
 """Pictures drawn into an input, and their objects brought along."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -36,18 +36,22 @@ class Drawn:
         objects: boxes in pixels of the input; its `masks` are not used.
         masks: (n, S / 4, S / 4) float32, 0..1; None where masks are not learnt.
         placements: of the pictures that are seen.
+        taught: (XYXY region, `Picture.taught`) of those whose labels do not tell of all classes.
     """
 
     pixels: NDArray[np.uint8]
     objects: Objects
     masks: NDArray[np.float32] | None
     placements: list[Placement]
+    taught: "list[tuple[tuple[float, float, float, float], NDArray[np.float32]]]" = field(
+        default_factory=list
+    )
 
 
 def draw(pictures: Sequence[Picture], parts: Sequence[Part], size: int) -> Drawn:
     """Draw every picture where its part says; what no picture covers is gray."""
     pixels = np.full((size, size, 3), GRAY, np.uint8)
-    placements, found, masks = [], [], []
+    placements, found, masks, taught = [], [], [], []
     for picture, part in zip(pictures, parts, strict=True):
         if not part.is_seen:
             continue
@@ -55,6 +59,8 @@ def draw(pictures: Sequence[Picture], parts: Sequence[Part], size: int) -> Drawn
         if picture.matrix is not None:
             matrix = compose(part.matrix, picture.matrix)
             placements.append(Placement(picture.image_id, matrix, part.region))
+        if picture.taught is not None:
+            taught.append((part.region, picture.taught))
         kept = _visible(picture.objects, part)
         found.append(kept)
         if kept.masks is not None:
@@ -63,7 +69,7 @@ def draw(pictures: Sequence[Picture], parts: Sequence[Part], size: int) -> Drawn
     side = size // MASK_STRIDE
     wanted = pictures[0].objects.masks is not None
     stack = np.concatenate([*masks, np.zeros((0, side, side), np.float32)]) if wanted else None
-    return Drawn(pixels, objects, stack, placements)
+    return Drawn(pixels, objects, stack, placements, taught)
 
 
 def _draw_pixels(canvas: NDArray[np.uint8], picture: Picture, part: Part) -> None:

@@ -24,7 +24,8 @@ class Pictures:
     object without a mask has its box for one.
 
     Args:
-        coco: the set; annotations may carry "weight" (0..1) and "class_scores" (one number per class).
+        coco: the set; annotations may carry "weight" (0..1) and "class_scores" (one number per class), images
+            "source" and "not_exhaustive_category_ids", as `mixing.mix` leaves them.
         size: of the longer side, pixels.
         masks: whether masks are wanted.
         class_agnostic: every object becomes class 0; of its class scores the largest is taken.
@@ -42,6 +43,7 @@ class Pictures:
         self.coco, self.size, self.masks, self.class_agnostic = coco, size, masks, class_agnostic
         self.scored = any("class_scores" in entry for entry in coco.annotations)
         self.classes = 1 if class_agnostic else len(coco.class_names)
+        self.by_people = np.array([image.get("source", "people") == "people" for image in coco.images], bool)
         self.kept = Kept(cache_mib)
 
     def __len__(self) -> int:
@@ -60,7 +62,16 @@ class Pictures:
         if shape != image.shape[:2]:  # linear, as inference does it: what is trained on must look the same
             pixels = np.asarray(cv2.resize(image, shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
         objects = self._objects(image_id, image.shape[:2], shape)
-        return Picture(image_id, pixels, scaling(*placed.scale), objects)
+        return Picture(image_id, pixels, scaling(*placed.scale), objects, self._taught(index))
+
+    def _taught(self, index: int) -> NDArray[np.float32] | None:
+        """1 for classes whose objects are all labelled, 0 for others."""
+        unsure = self.coco.images[index].get("not_exhaustive_category_ids")
+        if not unsure:
+            return None
+        taught = np.ones(self.classes, np.float32)
+        taught[[0 if self.class_agnostic else self.coco.class_index[number] for number in unsure]] = 0
+        return taught
 
     def _objects(self, image_id: int, before: tuple[int, int], after: tuple[int, int]) -> Objects:
         """The objects of an image of `before` (height, width) pixels, at `after`."""

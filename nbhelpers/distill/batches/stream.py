@@ -13,6 +13,7 @@ from nbhelpers.distill.batches.collate import collate
 from nbhelpers.distill.batches.colour import jitter
 from nbhelpers.distill.batches.kept import Kept
 from nbhelpers.distill.batches.layout import plain, varied
+from nbhelpers.distill.batches.order import Order
 from nbhelpers.distill.batches.picture import Picture
 from nbhelpers.distill.batches.render import Drawn, draw
 from nbhelpers.distill.batches.source import Pictures
@@ -27,9 +28,9 @@ MOSAIC = 4  # pictures in a mosaic
 class StudentBatches:
     """Batch number m of a training, the same whenever it is asked for; see `student_batches`.
 
-    Input i of a training, counted from 0 over all batches, shows picture i modulo n of the order drawn for
-    epoch i // n, n being the number of images. Every batch is full: an epoch may end within one. An augmenter
-    draws each picture once per epoch, however many mosaics show it: that costs most of a batch.
+    Which picture input i of a training shows, counted from 0 over all batches, says its `Order`; an epoch is
+    as many inputs as there are images. Every batch is full: an epoch may end within one. An augmenter draws
+    each picture once per epoch, however many mosaics show it: that costs most of a batch.
     """
 
     def __init__(
@@ -42,35 +43,29 @@ class StudentBatches:
         augment: Augment | None,
         maps: Callable[[Batch], Batch] | None,
         workers: int,
+        people_share: float | None = None,
     ) -> None:
         self.pictures, self.batch, self.seed = pictures, batch, seed
         self._mosaic_epochs = epochs - round(close_mosaic * epochs)
         self._augment, self._maps = augment, maps
         self._augmented = Kept(pictures.kept.limit_mib)
         self._workers = ThreadPoolExecutor(workers) if workers > 1 else None
-        self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, int))
+        self._order = Order(pictures.by_people, people_share, seed)
 
     def __call__(self, number: int) -> Batch:
         """Batch `number`, counted from 0."""
         numbers = range(number * self.batch, (number + 1) * self.batch)
-        order = [self._picture_of(i) for i in numbers]
+        order = [self._order.first(i) for i in numbers]
         run = map if self._workers is None else self._workers.map
         made = collate(list(run(self._input, numbers, order)))
         return made if self._maps is None else self._maps(made)
-
-    def _picture_of(self, number: int) -> int:
-        epoch, place = divmod(number, len(self.pictures))
-        if self._order[0] != epoch:
-            drawn = np.random.default_rng((self.seed, epoch)).permutation(len(self.pictures))
-            self._order = epoch, drawn
-        return int(self._order[1][place])
 
     def _input(self, number: int, first: int) -> Drawn:
         epoch = number // len(self.pictures)
         rng = np.random.default_rng((self.seed, epoch, number))
         chosen = [first]
         if epoch < self._mosaic_epochs:
-            chosen += rng.integers(len(self.pictures), size=MOSAIC - 1).tolist()
+            chosen += self._order.others(rng, MOSAIC - 1)
         pictures = [self._picture(index, epoch) for index in chosen]
         parts = varied([picture.pixels.shape[:2] for picture in pictures], self.pictures.size, rng)
         drawn = draw(pictures, parts, self.pictures.size)
@@ -96,6 +91,7 @@ def student_batches(
     masks: bool,
     class_agnostic: bool = False,
     close_mosaic: float = 0.2,
+    people_share: float | None = None,
     augment: Augment | None = None,
     teacher: Any = None,
     workers: int = 0,
@@ -112,6 +108,7 @@ def student_batches(
         close_mosaic: share of the epochs, the last ones, in which every input shows one picture alone.
         masks: whether targets have masks.
         class_agnostic: every object is class 0.
+        people_share: share of the pictures that people labelled, where there are others; see `Order`.
         augment: from (sample, seed) to the changed sample; applied to each picture first, once per epoch.
         teacher: what fills `Batch.teacher_maps` (`distill.teacher_targets.TeacherTargets`).
         workers: threads that make one batch together; 0 makes it in the caller's.
@@ -121,7 +118,9 @@ def student_batches(
         BadInput: the set has no images, or annotations that do not fit it.
     """
     pictures = Pictures(coco, size, masks=masks, class_agnostic=class_agnostic, cache_mib=cache_mib)
-    return StudentBatches(pictures, batch, seed, epochs, close_mosaic, augment, teacher, workers)
+    return StudentBatches(
+        pictures, batch, seed, epochs, close_mosaic, augment, teacher, workers, people_share
+    )
 
 
 def plain_batch(pictures: Pictures, indices: list[int]) -> Batch:

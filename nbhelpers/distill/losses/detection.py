@@ -15,7 +15,8 @@ def detection_loss(outputs: Outputs, targets: Targets, assignment: Assignment) -
 
     The box term is generalized IoU (Rezatofighi et al. 2019, arXiv:1902.09630) over the assigned pairs, the
     class term binary cross entropy over every prediction and class, both sums divided by
-    `assignment.normalizer`. Both are computed in float32 whatever the precision of the outputs.
+    `assignment.normalizer`. Both are computed in float32 whatever the precision of the outputs. Where labels
+    do not tell of a class (`Targets.taught`), predictions whose centre lies there are not punished for it.
 
     Args:
         outputs: class logits (B, A, C) and boxes (B, A, 4) of a student.
@@ -27,7 +28,7 @@ def detection_loss(outputs: Outputs, targets: Targets, assignment: Assignment) -
     """
     return {
         "box": _box_term(outputs, targets, assignment),
-        "class": _class_term(outputs.class_logits, assignment),
+        "class": _class_term(outputs, targets, assignment),
     }
 
 
@@ -38,12 +39,24 @@ def _box_term(outputs: Outputs, targets: Targets, assignment: Assignment) -> Ten
     return (terms * assignment.weight).sum() / assignment.normalizer
 
 
-def _class_term(class_logits: Tensor, assignment: Assignment) -> Tensor:
-    logits = class_logits.float()
+def _class_term(outputs: Outputs, targets: Targets, assignment: Assignment) -> Tensor:
+    logits = outputs.class_logits.float()
     # As a factor of the sum, the weights are broadcast over the classes without a copy of their own.
     weights: Tensor | None = assignment.class_weights
+    if targets.regions is not None and targets.taught is not None:
+        told = _told(outputs.boxes.detach(), targets.regions, targets.taught)
+        told = torch.where(assignment.class_targets > 0, 1.0, told)  # what is labelled is taught
+        weights = told if weights is None else weights * told
     with torch.autocast(logits.device.type, enabled=False):
         total = binary_cross_entropy_with_logits(
             logits, assignment.class_targets.float(), weight=weights, reduction="sum"
         )
     return total / assignment.normalizer
+
+
+def _told(boxes: Tensor, regions: Tensor, taught: Tensor) -> Tensor:
+    """How far each prediction is told that a class is not there, (B, A, C) 0..1; its centre decides."""
+    centres = (boxes[..., :2] + boxes[..., 2:]).float() / 2  # (B, A, 2)
+    low, high = regions[:, None, :, :2], regions[:, None, :, 2:]
+    inside = ((centres[:, :, None] >= low) & (centres[:, :, None] < high)).all(-1)  # (B, A, R)
+    return 1 - (inside.to(taught.dtype) @ (1 - taught)).clamp(max=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nbhelpers.errors import BadInput
-from nbhelpers.teach.record import Part
+from nbhelpers.teach.record import Part, TeachersRecord, needed
 
 
 @dataclass
@@ -73,7 +73,22 @@ def bring(
     )  # fmt: skip
 
 
-def bring_part(folder: Path, part: Part, merge: bool, device: str) -> Teacher:
+def bring_parts(
+    folder: Path, record: TeachersRecord, merge: bool, device: str
+) -> tuple[Teacher | None, Teacher | None]:
+    """Load detector and segmenter as the record in `folder` names them, as far as its mode needs them.
+
+    Raises:
+        BadInput: a base model or an adapter is another one than the record speaks of.
+    """
+    detector, segmenter = (
+        _bring_part(folder, part, merge, device) if part is not None and is_needed else None
+        for part, is_needed in zip((record.detector, record.segmenter), needed(record.mode), strict=True)
+    )
+    return detector, segmenter
+
+
+def _bring_part(folder: Path, part: Part, merge: bool, device: str) -> Teacher:
     """Load a teacher as the record in `folder` names it.
 
     Raises:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbhelpers.errors import BadInput
+from nbhelpers.teach.account import read_choices
 from nbhelpers.teach.grounded_sam.classes import AGNOSTIC, DEFAULT_THRESHOLD, class_order, mode_of
 from nbhelpers.teach.grounded_sam.everything import Grid
 from nbhelpers.teach.grounded_sam.features import FeatureMaps, Seen
-from nbhelpers.teach.grounded_sam.loading import Teacher, account, bring, bring_part, part_of
+from nbhelpers.teach.grounded_sam.loading import Teacher, account, bring, bring_parts, part_of
 from nbhelpers.teach.grounded_sam.thresholds import Choice
 from nbhelpers.teach.record import TeachersRecord, needed, read_teachers
 
@@ -115,14 +116,11 @@ class GroundedSam:
             NothingFits: a base model could not be loaded; says why.
         """
         record = read_teachers(folder)
-        wanted = needed(record.mode)
-        detector, segmenter = (
-            bring_part(Path(folder), part, merge, device) if part is not None and is_needed else None
-            for part, is_needed in zip((record.detector, record.segmenter), wanted, strict=True)
-        )
+        detector, segmenter = bring_parts(Path(folder), record, merge, device)
         names = AGNOSTIC if record.mode == "segmentation" else record.class_names
         grid = Grid() if record.stability is None else Grid(stability=record.stability)
-        return cls(record.mode, names, detector, segmenter, dict(record.thresholds), record.nms, batch, grid)
+        rest = dict(record.thresholds), record.nms, batch, grid, read_choices(folder)
+        return cls(record.mode, names, detector, segmenter, *rest)
 
     @property
     def class_names(self) -> list[str]:
