@@ -81,22 +81,23 @@ def _load(
     """The model, loaded and asked once: a server that starts can answer."""
     import numpy as np
 
+    from nbhelpers.models import read_adapter
     from nbhelpers.video import VideoPredictor
 
-    names = [model] if model != "auto" else _names(adapter, profile)
+    base = None if adapter is None else read_adapter(adapter).base  # damaged: said before a model is loaded
+    names = [model] if model != "auto" else _names(base, profile)
     predictor = VideoPredictor.load(names, adapter, device=device, quantize=quantize)
     grey = np.full((8, 224, 224, 3), 128, np.uint8)
     predictor.predict([(grey, tuple(float(time) for time in range(8)), 8.0)])
     return predictor
 
 
-def _names(adapter: Path | None, profile: str) -> list[str]:
-    from nbhelpers.models import chain, read_adapter
+def _names(base: str | None, profile: str) -> list[str]:
+    """What `auto` tries: the model an adapter was made on, or the profile's chain."""
+    from nbhelpers.models import chain
     from nbhelpers.settings import load_settings
 
-    if adapter is not None:
-        return [read_adapter(adapter).base]
-    return chain("video", load_settings(profile).built_in)
+    return [base] if base is not None else chain("video", load_settings(profile).built_in)
 
 
 def _run(
