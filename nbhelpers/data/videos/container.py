@@ -14,6 +14,10 @@ _FORMATS = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,mpegps,flv,asf,ogg,gif,h264,hevc,m4v,mjpeg,ivf,nut,mxf,dv,"
     "obu,mp3,wav,flac,aac,caf,aiff"
 )
+_CUT = (
+    "is cut off: the index of an MP4 stands at its end, and is not whole; copy it again, or restore it "
+    "with `untrunc`"
+)
 
 
 @contextmanager
@@ -33,11 +37,12 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any, list[str]]]:
         # "file:" keeps a name such as "concat:a.mp4" from being taken for a protocol.
         container = av.open(f"file:{path}", options={"format_whitelist": _FORMATS})
     except (av.error.FFmpegError, ValueError) as error:
-        raise BadInput(f"{path}: {_why_unreadable(path, error)}") from None
+        raise BadInput(f"{path}: {_CUT if _looks_cut(path) else _why_unreadable(path, error)}") from None
     with container:
         streams = [one for one in container.streams.video if not _is_cover(one)]
         if not streams:
-            raise BadInput(f"{path}: has no video stream ({_kinds(container)}); give a file with pictures")
+            why = f"has no video stream ({_kinds(container)}); give a file with pictures"
+            raise BadInput(f"{path}: {_CUT if _looks_cut(path) else why}")
         stream = container.streams.best("video", related=None)
         stream = stream if stream in streams else streams[0]
         if stream.codec_context is None:
@@ -56,20 +61,14 @@ def _check_file(path: Path) -> None:
 
 def _why_unreadable(path: Path, error: Exception) -> str:
     reason = getattr(error, "strerror", None) or str(error)
-    if _looks_cut(path):
-        return (
-            "is cut off: the index of an MP4 stands at its end and is missing; copy it again, "
-            "or restore it with `untrunc`"
-        )
     return f"is no video that can be read ({reason}); MP4, MOV, MKV, WebM, AVI and MPEG-TS can"
 
 
 def _looks_cut(path: Path) -> bool:
-    """An MP4 or MOV by its first box, whose `moov` box is nowhere in reach."""
+    """An MP4 or MOV, by its first box, whose index is missing or runs over the end of the file."""
+    size, place = path.stat().st_size, 0
+    kinds: list[bytes] = []
     with path.open("rb") as file:
-        size = path.stat().st_size
-        place = 0
-        kinds: list[bytes] = []
         while place + 8 <= size and len(kinds) < 64:
             file.seek(place)
             length, kind = int.from_bytes(file.read(4), "big"), file.read(4)
@@ -79,7 +78,7 @@ def _looks_cut(path: Path) -> bool:
             if length < 8:
                 break
             place += length
-    return kinds[:1] in ([b"ftyp"], [b"wide"]) and b"moov" not in kinds
+    return kinds[:1] in ([b"ftyp"], [b"wide"]) and (b"moov" not in kinds or place > size)
 
 
 def _is_cover(stream: Any) -> bool:

@@ -13,6 +13,8 @@ from nbhelpers.data.videos.decode import decoded_frames, upright
 from nbhelpers.data.videos.index import FrameIndex, frame_index, nearest
 from nbhelpers.errors import BadInput
 
+_LATE = 16  # frames; damaged data can put a picture out of turn, further behind it will not come
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -116,12 +118,13 @@ def _seeking(
         key = int(np.searchsorted(index.keys, wanted, side="right")) - 1
         if key >= 0 and index.keys[key] > reached + 1:
             frames = _jump(container, stream, index, key, place)
-        while reached < wanted:
+        found = reached == wanted
+        while not found and reached < wanted + _LATE:
             frame = next(frames, None)
             if frame is None:
                 break
             number = place.get(frame.pts, -1)
-            reached = max(reached, number)
+            found, reached = number == wanted, max(reached, number)
             yield number, frame
 
 

@@ -10,6 +10,7 @@ from nbhelpers.data.videos.container import open_video
 from nbhelpers.data.videos.decode import decoded_frames
 from nbhelpers.data.videos.packets import Packets, read_packets
 from nbhelpers.data.videos.remarks import Header, remarks
+from nbhelpers.data.videos.timestamps import mend_ticks
 from nbhelpers.errors import BadInput
 
 _USUAL_RATE = 25.0  # frames per second, where neither time stamps nor header say anything
@@ -114,17 +115,11 @@ def _all_ticks(path: Path) -> np.ndarray:
 
 
 def _mended(ticks: np.ndarray, header: Header) -> tuple[np.ndarray, int]:
-    """Ticks that only go forward: where one is missing or goes back, the frame follows at the usual step.
-
-    Returns:
-        The ticks and how many steps were put in.
-    """
+    """Ticks that only go forward, and how many places were mended."""
     steps = np.diff(ticks)
-    bad = ~(steps > 0)
-    usual = (
-        float(np.median(steps[~bad])) if (~bad).any() else 1 / (header.rate or _USUAL_RATE) / header.tick_s
-    )
-    return np.concatenate([[0.0], np.where(bad, usual, steps).cumsum()]), int(bad.sum())
+    forward = steps[steps > 0]
+    usual = float(np.median(forward)) if len(forward) else 1 / (header.rate or _USUAL_RATE) / header.tick_s
+    return mend_ticks(ticks, usual)
 
 
 def _step(times_s: np.ndarray, header: Header) -> float:

@@ -18,6 +18,7 @@ class Packets:
         last_ticks: how long the last frame is shown; 0 where the file does not say.
         damaged: packets left out because they are cut or marked as damaged.
         reason: why reading stopped before the end of the stream; empty when it did not.
+        reordered: the codec may store frames in another order than they are shown in (B-frames).
     """
 
     pts: np.ndarray
@@ -26,6 +27,7 @@ class Packets:
     last_ticks: float
     damaged: int
     reason: str
+    reordered: bool
 
     def orderly(self) -> bool:
         """Every frame has a time of its own, none goes back behind what was shown before."""
@@ -34,6 +36,8 @@ class Packets:
         known = self.dts[~np.isnan(self.dts)]
         if (np.diff(known) < 0).any():
             return False
+        if not self.reordered:
+            return bool((np.diff(self.pts) > 0).all())
         highest = np.maximum.accumulate(self.pts)
         late = np.flatnonzero(self.keys[1:])
         return bool(
@@ -63,4 +67,4 @@ def read_packets(container: Any, stream: Any) -> Packets:
     pts_all = np.array([row[0] for row in rows])
     last = rows[int(np.nanargmax(pts_all))][3] if rows and not np.isnan(pts_all).all() else 0.0
     dts_all, keys = np.array([row[1] for row in rows]), np.array([row[2] for row in rows], bool)
-    return Packets(pts_all, dts_all, keys, last, damaged, reason)
+    return Packets(pts_all, dts_all, keys, last, damaged, reason, bool(stream.codec_context.has_b_frames))

@@ -54,9 +54,10 @@ def remarks(
 
 
 def _lies(header: Header, packets: Packets, frames: int, end_s: float) -> Iterator[str]:
-    if packets.reason or packets.damaged:
-        why = packets.reason or f"{packets.damaged} pieces of it are cut off or damaged"
-        yield f"cannot be read to its end ({why}): the {frames} frames that can be read are used"
+    if packets.reason:
+        yield f"cannot be read to its end ({packets.reason}): the {frames} frames before that are used"
+    if packets.damaged:
+        yield f"cut off or damaged in {_places(packets.damaged)}: the {frames} frames that can be read are used"
     if header.frames and header.frames != frames:
         yield f"its header promises {header.frames} frames, {frames} are there: those are used"
     if header.duration_s and abs(header.duration_s - end_s) > max(0.1, 0.02 * end_s):
@@ -69,8 +70,8 @@ def _lies(header: Header, packets: Packets, frames: int, end_s: float) -> Iterat
 def _timing(times_s: np.ndarray, mended: int) -> Iterator[str]:
     if mended:
         yield (
-            f"{mended} time stamps are missing or go back: each of those frames is taken to follow the one "
-            "before at the usual step; reading needs to decode from the start"
+            f"time stamps are missing, go back or leap in {_places(mended)}: mended, so that frames follow "
+            "one another at their usual step; reading has to decode from the start"
         )
     steps = np.diff(times_s)
     if len(steps) and steps.max() - steps.min() > max(0.0021, 0.2 * float(np.median(steps))):
@@ -86,3 +87,7 @@ def _picture(first: Any) -> Iterator[str]:
         yield f"stored turned: frames are turned by {turn} degrees clockwise, upright"
     elif turn:
         yield f"to be shown turned by {turn} degrees, which is no right angle: frames are left as stored"
+
+
+def _places(count: int) -> str:
+    return "1 place" if count == 1 else f"{count} places"
