@@ -13,6 +13,9 @@ from nbhelpers.runtime.hardware import GIB
 if TYPE_CHECKING:
     from nbhelpers.memory import Budget, MemoryPlan
 
+# A pebibyte: more than any machine has, and infinity is no number of bytes.
+_MOST_GIB = 1 << 20
+
 
 class Task(StrEnum):
     """What the step is for."""
@@ -103,17 +106,17 @@ def _budget(budget: float | None, device: str) -> "Budget":
     """The budget asked for, or all that this machine has free.
 
     Raises:
-        BadInput: not above 0.
+        BadInput: not above 0, or more than any machine has.
         Unavailable: a GPU's without a GPU here.
     """
     from nbhelpers.memory import Budget
     from nbhelpers.memory import budget as free_now
 
     if budget is None:
-        free = free_now(limit_gib=float(1 << 20), keep_free_gib=0.0, device=device)
+        free = free_now(limit_gib=float(_MOST_GIB), keep_free_gib=0.0, device=device)
         return Budget(free.bytes, "what is free here now")
-    if not budget > 0:
-        raise BadInput(f"--budget {budget:g}: must be above 0 GiB")
+    if not 0 < budget <= _MOST_GIB:
+        raise BadInput(f"--budget {budget:g}: must be above 0 and at most {_MOST_GIB:,} GiB")
     return Budget(int(budget * GIB), "--budget")
 
 

@@ -54,6 +54,7 @@ def test_four_bits_leave_embeddings_and_norms():
         (["qwen2.5-coder-0.5b", "--images", "2"], "takes text only"),
         (["qwen2.5-coder-0.5b", "--task", "attack"], "takes text only"),
         (["qwen2.5-coder-0.5b", "--budget", "-1"], "above 0"),
+        (["qwen2.5-coder-0.5b", "--budget", "inf"], "at most 1,048,576 GiB"),
         (["qwen2.5-coder-0.5b", "--batch", "0"], "batch 0"),
         (["qwen2.5-coder-0.5b", "--dtype", "float8"], "dtype"),
         (["gemma-3-4b", "--dtype", "float16", "--budget", "16"], "overflows in float16"),

@@ -75,6 +75,11 @@ class MemoryPlan:
         """What must be free: the peak and the context beside it, bytes."""
         return self.peak + self.context
 
+    @property
+    def gaps(self) -> int:
+        """What a GPU's allocator reserves at the peak beyond the tensors themselves, bytes; 0 on a CPU."""
+        return self.peak - self.static - self.optimizer - self.gradients - self.activations
+
     def fits(self, budget: Budget | float) -> tuple[bool, str]:
         """Whether a budget is enough, and one sentence why.
 
@@ -108,6 +113,7 @@ class MemoryPlan:
             ("optimizer states", self.optimizer),
             ("gradients of weights", self.gradients),
             ("activations", self.activations),
+            ("rounding and gaps of the allocator", self.gaps),
             ("peak", self.peak),
             ("CUDA context", self.context),
         ]
