@@ -1,5 +1,9 @@
 """Whole dry runs of real classes, against known sizes, each other and steps that really ran."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from nbhelpers.errors import BadInput, CheckFailed
@@ -28,6 +32,17 @@ def test_parts_add_up_and_survive_json():
     assert on_gpu.dtype == "float16"
     assert on_gpu.context > 0
     assert on_gpu.peak >= on_gpu.static + on_gpu.activations
+
+
+def test_the_parts_of_the_table_are_the_whole_peak():
+    on_gpu, on_cpu = coder(device="cuda", capability=(7, 5)), coder(device="cpu")
+    assert on_gpu.gaps > 0
+    assert on_gpu.peak == on_gpu.gaps + sum(
+        (on_gpu.static, on_gpu.activations, on_gpu.optimizer, on_gpu.gradients)
+    )
+    assert "rounding and gaps of the allocator" in on_gpu.table()
+    assert on_cpu.gaps == 0
+    assert "allocator" not in on_cpu.table()
 
 
 def test_more_of_anything_takes_more():
@@ -96,6 +111,31 @@ def test_pictures_too_small_for_the_model_are_bad_input():
     config = full_config("grounding-dino-tiny")  # 900 queries want as many places in the picture
     with pytest.raises(BadInput, match=r"cannot take a step of Shapes.*size=128.*larger size"):
         dry_run(family_of(config), config, "infer", Shapes(size=128, text_tokens=16))
+
+
+def _huge_pages_allowed(setting):
+    """What the kernel says of a fresh process that was told of this setting of huge pages."""
+    code = (
+        "from pathlib import Path; from nbhelpers.memory.dryrun.child import _plain_pages\n"
+        f"_plain_pages(Path({str(setting)!r}))\n"
+        "lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "print(*[line.split()[1] for line in lines if line.startswith('THP_enabled')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage/enabled").is_file(), reason="no huge pages on this system"
+)
+def test_a_measured_process_takes_no_huge_pages_unasked(tmp_path):
+    usual, given = tmp_path / "usual", tmp_path / "given"
+    usual.write_text("always [madvise] never")
+    given.write_text("[always] madvise never")
+    if _huge_pages_allowed(usual) == "":
+        pytest.skip("this kernel does not say whether a process takes huge pages")
+    assert _huge_pages_allowed(usual) == "1"
+    assert _huge_pages_allowed(given) == "0"
 
 
 @pytest.mark.slow

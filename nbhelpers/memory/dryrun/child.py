@@ -14,18 +14,40 @@ from nbhelpers.memory.watch import watch
 if TYPE_CHECKING:
     from torch import nn
 
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+_PR_SET_THP_DISABLE = 41  # of this process alone; linux/prctl.h
+
 
 def main(file: Path) -> dict[str, Any]:
     """Measure what the file asks for."""
     import torch
 
     torch.set_num_threads(1)
+    _plain_pages()
     asked = pickle.loads(file.read_bytes())  # written by the parent process a moment ago
     _warm_up(asked)
     began = time.monotonic()
     with watch(0.02) as seen:
         _run(asked)
     return {"peak": seen.grown_bytes, "seconds": time.monotonic() - began}
+
+
+def _plain_pages(setting: Path = _HUGE_PAGES) -> None:
+    """Do without huge pages where Linux hands them out unasked: they are resident before they are used.
+
+    Args:
+        setting: the kernel's file that says who gets them; it is missing where there are none.
+
+    Raises:
+        OSError: the kernel has them and does not let them go.
+    """
+    if not setting.is_file() or "[always]" not in setting.read_text():
+        return
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_THP_DISABLE)")
 
 
 def _warm_up(asked: dict[str, Any]) -> None:
