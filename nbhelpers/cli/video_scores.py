@@ -10,6 +10,7 @@ from nbhelpers.cli.output import Answer, command, paths
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
+    from nbhelpers.artifacts import Metric
     from nbhelpers.data.clips import ClipSet
     from nbhelpers.metrics.predictions import Evaluation, Predictions
 
@@ -126,18 +127,20 @@ def _text(found: "Evaluation", said: "Predictions") -> str:
 
     made, drawn = said.provenance, found.scores.resampling
     head = f"{made.model}, adapter {made.adapter or 'none'}: {found.scores.n} clips"
-    beside = {"model": found.scores, **found.floors, **found.leaks}
+    beside = {**found.floor_metrics(), **{name: one.metrics() for name, one in found.leaks.items()}}
     rows = [
-        [name, _interval(found, name), *(f"{getattr(one, name):.3f}" for one in list(beside.values())[1:])]
-        for name in SCORES
+        [name, _interval(found, name), *(_value(one.get(name)) for one in beside.values())] for name in SCORES
     ]
-    table = text_table(rows, ["score", f"model, {drawn.level:.0%} interval", *list(beside)[1:]])
+    table = text_table(rows, ["score", f"model, {drawn.level:.0%} interval", *beside])
     classes = [
         [name, str(row.n), f"{row.oca:.3f}", f"{row.tiou_05:.3f}", f"{row.aa1:.3f}"]
         for name, row in found.scores.per_class.items()
     ]
     per_class = text_table(classes, ["operation", "n", "oca", "tiou_05", "aa1"])
-    checks = [f"[{'OK' if one.ok else 'FAIL'}] {one.name}: {one.value:.3f} {one.bar}" for one in found.checks]
+    checks = [
+        f"[{'OK' if one.ok else 'FAIL'}] {one.name}: {one.value:.3f}, wanted {one.bar}"
+        for one in found.checks
+    ]
     notes = [
         f"intervals over {drawn.units} {drawn.unit}: {drawn.why}",
         f"the procedure alone tells {found.procedure.value:.3f} of the next operations from the true one",
@@ -149,3 +152,7 @@ def _text(found: "Evaluation", said: "Predictions") -> str:
 def _interval(found: "Evaluation", name: str) -> str:
     low, high = found.scores.intervals[name]
     return f"{getattr(found.scores, name):.3f}  {low:.3f} to {high:.3f}"
+
+
+def _value(metric: "Metric | None") -> str:
+    return "-" if metric is None else f"{metric.value:.3f}"

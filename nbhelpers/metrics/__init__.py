@@ -1,4 +1,7 @@
-"""Measures the rooms share: detection quality and shares with intervals, overlaps, latency. Light import."""
+"""Measures the rooms share: detection quality and shares with intervals, overlaps, latency. Light import.
+
+Operations in video are scored in `metrics.temporal`, from files that `metrics.predictions` guards.
+"""
 
 from nbhelpers.metrics.bootstrap import Interval, ap_interval, weighted_ap
 from nbhelpers.metrics.detection import STAT_NAMES, Curve, DetectionScores, evaluate_coco

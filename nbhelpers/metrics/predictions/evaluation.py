@@ -9,11 +9,13 @@ from nbhelpers.errors import BadInput
 from nbhelpers.metrics.predictions.guard import Guarded, LabelledClip, Read, score_predictions
 from nbhelpers.metrics.predictions.record import Predictions
 from nbhelpers.metrics.temporal.answers import Answered
-from nbhelpers.metrics.temporal.guesses import floors, learn_floors, procedure_share
+from nbhelpers.metrics.temporal.guesses import OWN_SCORES, floors, learn_floors, procedure_share
 from nbhelpers.metrics.temporal.leaks import leak_checks
 from nbhelpers.metrics.temporal.paired import above_floors
-from nbhelpers.metrics.temporal.scores import TemporalScores
+from nbhelpers.metrics.temporal.scores import SCORES, TemporalScores
 
+_ALL = tuple(name for name in SCORES if name != "parse_rate")
+_GUESSED = {name: _ALL if name == "majority" else own for name, own in OWN_SCORES.items()}
 LEAKS = {"text_only": "grey_frames", "single_frame": "one_frame"}
 
 
@@ -39,16 +41,22 @@ class Evaluation:
 
     def metrics(self) -> dict[str, Metric]:
         """All scores for `results.json`; floors and leak tests under their names."""
-        named = {f"floor_{name}_": one for name, one in self.floors.items()}
-        named |= {f"{name}_": one for name, one in self.leaks.items()}
         found = self.scores.metrics()
-        for prefix, one in named.items():
-            found |= one.metrics(prefix)
+        for name, own in self.floor_metrics().items():
+            found |= {f"floor_{name}_{score}": metric for score, metric in own.items()}
+        for name, one in self.leaks.items():
+            found |= one.metrics(f"{name}_")
         return found | {"procedure_of_true_operation": self.procedure}
+
+    def floor_metrics(self) -> dict[str, dict[str, Metric]]:
+        """What each floor guesses itself: AA@1, and the majority everything; the rest is borrowed."""
+        return {
+            name: {score: metric for score, metric in one.metrics().items() if score in _GUESSED[name]}
+            for name, one in self.floors.items()
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """All of it for JSON, but for the answers themselves."""
-        parts: Mapping[str, Mapping[str, TemporalScores]] = {"floors": self.floors, "leaks": self.leaks}
         guard = {
             "clips_with_unseen_changes": self.guarded.timed,
             "of_those_exact_to_a_tenth": self.guarded.exact,
@@ -57,7 +65,8 @@ class Evaluation:
         }
         return {
             "scores": self.scores.as_dict(),
-            **{part: {name: one.as_dict() for name, one in held.items()} for part, held in parts.items()},
+            "floors": self.floor_metrics(),
+            "leaks": {name: one.as_dict() for name, one in self.leaks.items()},
             "procedure": self.procedure,
             "guard": guard,
             "checks": self.checks,
