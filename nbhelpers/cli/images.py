@@ -1,8 +1,9 @@
 """`nbhelpers infer`: a model or teachers on images of one's own, drawn and as JSON."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,10 @@ from nbhelpers.cli.options import IMAGE_SUFFIXES, Confidence, Gpu, Output, Teach
 from nbhelpers.cli.output import Answer, command
 from nbhelpers.cli.scores import ROOM, open_predictor
 from nbhelpers.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _STUDENT_CONFIDENCE = 0.25
 
@@ -39,7 +44,8 @@ def add_to(app: typer.Typer) -> None:
         """Run a model or teachers over images, draw what it finds and write it as predictions.json.
 
         predictions.json is a COCO document: images, categories and, as annotations, what was found, with
-        scores. The drawn images keep their names and folders.
+        scores. The drawn images keep their names and folders. Files of a folder that cannot be read as
+        images are named and left out.
         """
         from nbhelpers.artifacts import write_json
 
@@ -49,13 +55,17 @@ def add_to(app: typer.Typer) -> None:
         engine, own_iou = open_predictor(model, teachers, device_for(gpu))
         least = _STUDENT_CONFIDENCE if confidence is None and teachers is None else confidence
         iou = own_iou if iou is None else iou
-        images, annotations = _run(engine, files, source, output, least, iou)
+        unreadable: list[dict[str, str]] = []
+        readable = _readable(files, source, unreadable)
+        images, annotations = _run(engine, readable, source, output, least, iou)
         categories = [{"id": i, "name": name} for i, name in enumerate(engine.class_names, 1)]
         name = (model or teachers or Path()).name
         info = {"model": name, "engine": engine.name, "confidence": least, "iou": iou}
+        info |= {"unreadable": unreadable}
         document = {"info": info, "images": images, "categories": categories, "annotations": annotations}
         path = write_json(output / "predictions.json", document)
-        text = f"{len(images)} images, {len(annotations)} objects found\n{path}"
+        left_out = f", {len(unreadable)} files left out" if unreadable else ""
+        text = f"{len(images)} images, {len(annotations)} objects found{left_out}\n{path}"
         drawn = [str(output / image["drawn"]) for image in images]
         return Answer({**document, "paths": {"predictions": str(path), "drawn": drawn}}, text)
 
@@ -77,20 +87,45 @@ def _files(source: Path, output: Path) -> Iterator[Path]:
     yield from found
 
 
+def _readable(
+    files: list[Path], source: Path, unreadable: list[dict[str, str]]
+) -> Iterator[tuple[Path, "NDArray[np.uint8]"]]:
+    """Each file and its picture; of a folder, damaged files are said, added to `unreadable` and passed over.
+
+    Raises:
+        BadInput: the one image asked for, or every image of the folder, cannot be read.
+    """
+    from nbhelpers.data import read_image
+    from nbhelpers.runtime import progress
+
+    for path in progress(files, label="images", unit="image"):
+        try:
+            image = read_image(path)
+        except BadInput as error:
+            if len(unreadable) + 1 == len(files):
+                raise
+            print(f"left out: {error}", file=sys.stderr, flush=True)
+            unreadable.append({"file": path.relative_to(source).as_posix(), "reason": str(error)})
+        else:
+            yield path, image
+
+
 def _run(
-    engine: Any, files: list[Path], source: Path, output: Path, confidence: float | None, iou: float
+    engine: Any,
+    pictures: Iterator[tuple[Path, "NDArray[np.uint8]"]],
+    source: Path,
+    output: Path,
+    confidence: float | None,
+    iou: float,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Predict, draw and collect; COCO `images` and `annotations`."""
-    from nbhelpers.data import read_image
     from nbhelpers.metrics import to_coco_results
-    from nbhelpers.runtime import progress
 
     root = source if source.is_dir() else source.parent
     ids = list(range(1, len(engine.class_names) + 1))
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, path in enumerate(progress(files, label="images", unit="image"), 1):
-        image = read_image(path)
+    for number, (path, image) in enumerate(pictures, 1):
         found = engine.predict(image, confidence=confidence, iou=iou)
         name = path.relative_to(root)
         drawn = _draw(image, found, engine.class_names, output, name, path)

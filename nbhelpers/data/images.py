@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from nbhelpers.errors import BadInput
 
@@ -120,6 +120,8 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, Image.Image]]:
         # Pillow's format readers raise almost anything on damaged files (OSError, SyntaxError, struct.error,
         # IndexError, OverflowError ...), so the list is left open; the reason is passed on.
         reason = str(error).replace(str(path), "").strip() or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):  # it names a reader's address instead of the file
+            reason = "its content is of no known image format"
         raise BadInput(f"{path}: cannot be read as an image: {reason}") from error
 
 
