@@ -72,7 +72,7 @@ def main() -> None:
     if given.json:
         print(json.dumps({**found.to_dict(), "speeds": [vars(one) for one in speeds]}))
         return
-    for part in (label_quality(labels, train), found.seed_table(), found.table(), found.verdict()):
+    for part in (label_quality(labels, train).table(), found.seed_table(), found.table(), found.verdict()):
         print(f"\n{part}")
     print(f"\n{speed_table(speeds)}")
 

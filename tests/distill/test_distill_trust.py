@@ -1,4 +1,4 @@
-"""Teachers that are often wrong about a class: what they may teach, and how often people's labels are seen."""
+"""Teachers who are often wrong about a class: what they may teach; how often people's labels are seen."""
 
 from dataclasses import replace
 
@@ -117,7 +117,7 @@ def test_half_of_the_inputs_show_what_people_labelled(doubted):
 
 
 def test_predictions_are_not_punished_where_nothing_is_told():
-    """Class 1 is not told in the left half: there its logits get no gradient, unless an object is labelled."""
+    """Class 1 is not told in the left half: there its logits get a gradient only from a labelled object."""
     boxes = torch.tensor([[[0.0, 0, 20, 20], [60, 0, 80, 20], [10, 30, 30, 50]]])
     logits = torch.zeros(1, 3, 2, requires_grad=True)
     targets = Targets(

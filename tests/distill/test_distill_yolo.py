@@ -109,8 +109,13 @@ def test_a_weight_scales_what_an_object_counts_for():
     first = (full.image == 0) & (full.target == 0)
     assert first.any() and not first.all()
     torch.testing.assert_close(half.weight, torch.where(first, full.weight / 2, full.weight))
-    assert float(half.class_targets.sum()) == pytest.approx(float(half.normalizer))
+    assert float(half.weight.sum()) == pytest.approx(float(half.normalizer))
     assert torch.equal(full.place, half.place)
+    # Half as much of the loss, but not half the score: a doubtful object is not a faint one.
+    torch.testing.assert_close(half.class_targets, full.class_targets)
+    counts = half.class_weights[half.image, half.place, 0]
+    torch.testing.assert_close(counts, torch.where(first, 0.5, 1.0))
+    assert int((half.class_weights != 1).sum()) == int(first.sum())
 
 
 @pytest.mark.parametrize("padding", [0, 2])

@@ -92,9 +92,13 @@ class TrainableYolo(nn.Module):
         image, place = found.nonzero(as_tuple=True)
         target = chosen[image, place]
         class_targets = scores.to(outputs.class_logits.dtype)
-        class_targets[image, place] *= targets.weights[image, target][:, None]
-        weight = class_targets[image, place].sum(-1)
-        return Assignment(image, place, target, weight, class_targets, None, class_targets.sum().clamp(min=1))
+        # A doubtful label counts for less; what it teaches is not that a thing is only half there.
+        counts = targets.weights[image, target]
+        class_weights = torch.ones_like(class_targets[..., :1])
+        class_weights[image, place, 0] = counts
+        weight = class_targets[image, place].sum(-1) * counts
+        normalizer = weight.sum().clamp(min=1)
+        return Assignment(image, place, target, weight, class_targets, class_weights, normalizer)
 
     def box_terms(self, outputs: Outputs, targets: Targets, assignment: Assignment) -> dict[str, Tensor]:
         """`dfl`: cross entropy of each side's distance, shared between the two nearest steps."""
