@@ -4,8 +4,9 @@
 
 Each case (`nbhelpers.models.comparing.CASES`) is a catalogue architecture cut down to a size a small machine
 holds, with random weights, or a twin. The real step runs in a process of its own on one thread; its peak is
-resident memory above what the process had after its imports. Printed: both, the error, and the processor time
-of the dry run.
+resident memory above what the process had after its imports. Printed: both, the error, what
+`accelerate estimate-memory` says (the weights; for tune and full a training with Adam), and the dry run's
+processor time.
 """
 
 import argparse
@@ -33,11 +34,12 @@ def main() -> None:
             f"{one.predicted / MIB:.0f}",
             f"{one.measured / MIB:.0f}",
             f"{one.error:+.1%}",
+            f"{one.accelerate / MIB:.0f}",
             f"{one.seconds:.1f}",
         )
         for one in found
     ]
-    print(text_table(rows, ("case", "predicted MiB", "measured MiB", "error", "dry run s")))
+    print(text_table(rows, ("case", "predicted MiB", "measured MiB", "error", "accelerate MiB", "dry run s")))
 
 
 if __name__ == "__main__":

@@ -86,11 +86,21 @@ CASES: Mapping[str, Case] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Compared:
-    """Predicted and measured peak of one case, bytes; `seconds` is the dry run's."""
+    """One case: its peak, predicted and measured, and what another tool says.
+
+    Attributes:
+        name: of the case.
+        predicted: peak by the dry run, bytes.
+        measured: peak of the real step, bytes.
+        accelerate: what `accelerate estimate-memory` gives, bytes: for `tune` and `full` its figure of a
+            training with Adam, else the weights.
+        seconds: processor time of the dry run.
+    """
 
     name: str
     predicted: int
     measured: int
+    accelerate: int
     seconds: float
 
     @property
@@ -106,7 +116,7 @@ def compare_step(name: str) -> Compared:
         BadInput: no case has this name.
         CheckFailed: the step failed.
     """
-    from nbhelpers.memory import dry_run, measure_step
+    from nbhelpers.memory import accelerate_estimate, dry_run, measure_step
     from nbhelpers.models.families import family_of
 
     if name not in CASES:
@@ -119,7 +129,9 @@ def compare_step(name: str) -> Compared:
         family, config, case.task, case.shapes, device="cpu", dtype="float32", gradient_checkpointing=saved
     )
     seen = measure_step(family, config, case.task, case.shapes, gradient_checkpointing=saved)
-    return Compared(name, plan.peak, seen.peak, plan.seconds)
+    said = accelerate_estimate(family, config, "float32")
+    other = said.training if case.task in {"tune", "full"} and said.training else said.total
+    return Compared(name, plan.peak, seen.peak, other, plan.seconds)
 
 
 def compare_steps(names: Sequence[str] = tuple(CASES)) -> list[Compared]:

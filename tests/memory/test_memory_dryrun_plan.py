@@ -153,6 +153,7 @@ def test_a_3b_vision_language_model_at_the_figures_known():
 def test_predicted_within_a_tenth_of_measured(name):
     found = compare_step(name)
     assert abs(found.error) <= 0.10, found
+    assert found.accelerate > 0
 
 
 @pytest.mark.gpu
