@@ -21,6 +21,7 @@ from nbhelpers.cli import (
     serve,
     teach,
     twins,
+    video,
     video_scores,
     videos,
 )
@@ -48,6 +49,7 @@ for room in (
     images,
     twins,
     videos,
+    video,
     video_scores,
     serve,
 ):

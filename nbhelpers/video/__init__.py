@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbhelpers.video.answers import VideoAnswer, as_seen, clipped, parse_rate, read_answer
+    from nbhelpers.video.clips import clips_or_default
     from nbhelpers.video.constrained import AnswerMask, answer_pattern
     from nbhelpers.video.conversation import conversation, model_inputs
     from nbhelpers.video.plan import TuningPlan, expected_hours, tuning_plan
+    from nbhelpers.video.predictions import predict_clips, provenance
     from nbhelpers.video.predictor import VideoPredictor
+    from nbhelpers.video.rungs import candidates, load_video_model, packing
     from nbhelpers.video.samples import VideoSample, sample_of
+    from nbhelpers.video.sampling import clip_of_video
     from nbhelpers.video.timing import Telling, check_told, telling
     from nbhelpers.video.tuned import TunedVideo, read_tuned
     from nbhelpers.video.tuning import tune_video
@@ -27,12 +31,19 @@ _HOME = {
     "VideoSample": "samples",
     "answer_pattern": "constrained",
     "as_seen": "answers",
+    "candidates": "rungs",
     "check_told": "timing",
+    "clip_of_video": "sampling",
     "clipped": "answers",
+    "clips_or_default": "clips",
     "conversation": "conversation",
     "expected_hours": "plan",
+    "load_video_model": "rungs",
     "model_inputs": "conversation",
+    "packing": "rungs",
     "parse_rate": "answers",
+    "predict_clips": "predictions",
+    "provenance": "predictions",
     "read_answer": "answers",
     "read_tuned": "tuned",
     "sample_of": "samples",
@@ -51,12 +62,19 @@ __all__ = [
     "VideoSample",
     "answer_pattern",
     "as_seen",
+    "candidates",
     "check_told",
+    "clip_of_video",
     "clipped",
+    "clips_or_default",
     "conversation",
     "expected_hours",
+    "load_video_model",
     "model_inputs",
+    "packing",
     "parse_rate",
+    "predict_clips",
+    "provenance",
     "read_answer",
     "read_tuned",
     "sample_of",

@@ -29,7 +29,7 @@ def training_account(
     adapter = save_adapter(
         report.model, job.folder / ADAPTER, base=loaded.name, revision=loaded.revision, roles=report.roles
     )
-    write_beside(adapter, job.operations, job.settings)
+    write_beside(adapter, job.operations, job.sources, job.settings)
     return TunedVideo(
         base=loaded.name,
         revision=loaded.revision,

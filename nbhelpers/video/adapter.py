@@ -22,16 +22,21 @@ class Beside:
         operations: names it was taught; empty where its folder does not say.
         frames: of a clip.
         size_px: frames were brought down to the area of a square of this side; None: as the processor does.
+        sources: subjects, sessions or videos it was tuned on; None where its folder does not say.
     """
 
     operations: tuple[str, ...] = ()
     frames: int = 8
     size_px: int | None = None
+    sources: tuple[str, ...] | None = None
 
 
-def write_beside(adapter: Path, operations: Sequence[str], settings: "VideoSection") -> None:
+def write_beside(
+    adapter: Path, operations: Sequence[str], sources: Sequence[str], settings: "VideoSection"
+) -> None:
     """Write down beside an adapter what it was tuned with."""
-    write_json(Path(adapter) / FILE, Beside(tuple(operations), settings.frames, settings.size_px))
+    made = Beside(tuple(operations), settings.frames, settings.size_px, tuple(sources))
+    write_json(Path(adapter) / FILE, made)
 
 
 def read_beside(adapter: str | Path) -> Beside:
@@ -47,4 +52,6 @@ def read_beside(adapter: str | Path) -> Beside:
     names = given.get("operations") if isinstance(given, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise BadInput(f'{path}: must hold {{"operations": [names], "frames": 8, "size_px": null}}')
-    return Beside(tuple(names), int(given.get("frames", 8)), given.get("size_px"))
+    sources = given.get("sources")
+    known = None if sources is None else tuple(map(str, sources))
+    return Beside(tuple(names), int(given.get("frames", 8)), given.get("size_px"), known)

@@ -19,6 +19,11 @@ _MILLISECONDS = 1000  # frames are counted in these: any time can then be an ind
 _KEPT_OUT = ("video_metadata",)
 
 
+def telling_of(model_type: str, sample: VideoSample) -> Telling:
+    """How a family is shown a clip."""
+    return telling(model_type, sample.times_s, sample.half_frame_s)
+
+
 def conversation(sample: VideoSample, told: Telling, answer: Answer | None = None) -> Messages:
     """Messages for the chat template: the clip, the question and, to learn from, the answer.
 
@@ -90,7 +95,6 @@ def model_inputs(
     family: "Family",
     samples: Sequence[VideoSample],
     frames: Sequence[Pixels],
-    half_frame_s: float = 0.05,
 ) -> "dict[str, Tensor]":
     """Inputs for `generate`, made by the stock processor from questions; batches are padded on the left.
 
@@ -99,7 +103,6 @@ def model_inputs(
         family: of the model.
         samples: asked about; all of one layout, see `telling`.
         frames: of each, (N, H, W, 3) uint8 RGB.
-        half_frame_s: how far a told time may be from the true one.
 
     Returns:
         What the processor gives, without the metadata.
@@ -107,9 +110,9 @@ def model_inputs(
     Raises:
         CheckFailed: a told time is too far from the true one, or the layouts differ.
     """
-    told = [telling(family.model_type, sample.times_s) for sample in samples]
+    told = [telling_of(family.model_type, sample) for sample in samples]
     for sample, one in zip(samples, told, strict=True):
-        check_told(one, sample.question, sample.times_s, half_frame_s)
+        check_told(one, sample.question, sample.times_s, sample.half_frame_s)
     if len({one.layout for one in told}) != 1:
         raise CheckFailed("clips that are shown in different ways cannot share a batch; ask them one by one")
     texts = [render(processor, conversation(s, t), True) for s, t in zip(samples, told, strict=True)]

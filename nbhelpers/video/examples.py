@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from nbhelpers.errors import BadInput
 from nbhelpers.video.answers import as_seen
-from nbhelpers.video.conversation import answer_text, model_inputs
+from nbhelpers.video.conversation import answer_text, model_inputs, telling_of
 from nbhelpers.video.features import clip_features, pixels_name
 from nbhelpers.video.samples import VideoSample, pixels_key
-from nbhelpers.video.timing import telling
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +106,7 @@ class Examples:
         import torch
 
         assert sample.answer is not None
-        told = telling(self._loaded.family.model_type, sample.times_s)
+        told = telling_of(self._loaded.family.model_type, sample)
         seen = as_seen(sample.answer, sample.times_s, sample.duration_s)
         processor = self._loaded.processor
         text = answer_text(processor, sample, told, seen)

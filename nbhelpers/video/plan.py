@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ANSWER_TOKENS = 48  # JSON of four keys with the longest names, and the end of the turn
 QUESTION_TOKENS = 128  # the question with eight times, the template around it
-# Assumed, not measured: of a T4's 65 teraflops (fp16) a step of a 4-bit model, unpacked layer by layer, reaches
-# about a seventh. Published steps of Qwen2.5-VL-7B on a T4 (220 s for 30) are no slower than that.
+# Assumed, not measured: of a T4's 65 teraflops (fp16) a step of a 4-bit model, unpacked layer by layer,
+# reaches about a seventh. Published steps of Qwen2.5-VL-7B on a T4 (220 s for 30) are no slower than that.
 T4_FLOPS = 9e12
 
 

@@ -10,10 +10,9 @@ from nbhelpers.errors import BadInput
 from nbhelpers.video.adapter import Beside, read_beside
 from nbhelpers.video.answers import VideoAnswer, read_answer
 from nbhelpers.video.constrained import AnswerMask, answer_pattern
-from nbhelpers.video.conversation import model_inputs
+from nbhelpers.video.conversation import model_inputs, telling_of
 from nbhelpers.video.samples import Clips, Given, VideoSample, sample_of
 from nbhelpers.video.sizing import limit_area
-from nbhelpers.video.timing import telling
 
 if TYPE_CHECKING:
     from nbhelpers.memory import Budget
@@ -134,7 +133,7 @@ class VideoPredictor:
     def _parts(self, samples: Sequence[VideoSample]) -> Iterator[list[VideoSample]]:
         """Batches of clips that follow each other and are shown in the same way."""
         kind = self.loaded.family.model_type
-        for _, same in groupby(samples, lambda one: telling(kind, one.times_s).layout):
+        for _, same in groupby(samples, lambda one: telling_of(kind, one).layout):
             run = list(same)
             for first in range(0, len(run), self.batch):
                 yield run[first : first + self.batch]

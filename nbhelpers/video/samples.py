@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nbhelpers.data.operations import Answer, OperationClip, answer_of, ask, parse_answer
 from nbhelpers.errors import BadInput
+from nbhelpers.video.timing import HALF_FRAME_S
 
 Pixels = NDArray[np.uint8]
 
@@ -64,6 +65,7 @@ class VideoSample:
         question: the text that is asked; tells the times.
         answer: the truth, or None.
         read: gives the frames, (N, H, W, 3) uint8 RGB.
+        half_frame_s: half the time from one frame of the video to the next: no told time may be further off.
     """
 
     name: str
@@ -72,6 +74,7 @@ class VideoSample:
     question: str
     answer: Answer | None
     read: Callable[[], Pixels] = field(repr=False, compare=False)
+    half_frame_s: float = HALF_FRAME_S
 
     def frames(self) -> Pixels:
         """The frames, (N, H, W, 3) uint8 RGB.

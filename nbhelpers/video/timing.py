@@ -20,8 +20,9 @@ PAIR = 2  # frames in one step of either family's grid
 _EVEN_S = 1e-3  # containers round time stamps to about a millisecond
 # What the families' own processors write of a video's times; all others are shown single frames.
 _STYLES: Mapping[str, Layout] = MappingProxyType({"qwen2_5_vl": "grid", "qwen3_vl": "stamps"})
-# A time stamp of Qwen3-VL has tenths, and stands for the middle of a pair.
-STAMP_S = 0.1
+# Times are told to a tenth of a second: half of that is half a frame at 10 frames a second.
+HALF_FRAME_S = 0.05
+_ROUND_S = 1e-6
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Telling:
     reason: str
 
 
-def telling(model_type: str, times_s: Sequence[float]) -> Telling:
+def telling(model_type: str, times_s: Sequence[float], half_frame_s: float = HALF_FRAME_S) -> Telling:
     """Choose how a family is shown frames at these times, so that it is told no wrong one.
 
     Args:
         model_type: of the family.
         times_s: true times, seconds from the clip's start, rising.
+        half_frame_s: how far a told time may be off: half the time from one frame of the video to the next.
+            For less than 0.05 s, sample for Qwen3-VL on a grid of 0.2 s: middles of pairs are tenths then.
 
     Raises:
         BadInput: no frames, or times that do not rise.
@@ -57,7 +60,7 @@ def telling(model_type: str, times_s: Sequence[float]) -> Telling:
         raise BadInput(f"frame times {times}: there must be some, and they must rise")
     style = _STYLES.get(model_type, "frames")
     if style == "stamps":
-        return _stamps(times)
+        return _stamps(times, half_frame_s)
     if style == "grid":
         step = whole_step_s(times)
         if step is not None:
@@ -84,12 +87,14 @@ def truncated_step_s(times_s: Sequence[float]) -> int:
     return int(PAIR * (times_s[-1] - times_s[0]) / (len(times_s) - 1))
 
 
-def _stamps(times: tuple[float, ...]) -> Telling:
+def _stamps(times: tuple[float, ...], half_frame_s: float) -> Telling:
     padded = (
         times if len(times) % PAIR == 0 else (*times, times[-1])
     )  # as the processor fills up the last pair
     middles = tuple((a + b) / 2 for a, b in zip(padded[::PAIR], padded[1::PAIR], strict=True))
     told = tuple(float(f"{middle:.1f}") for middle in middles)
+    if max(abs(a - b) for a, b in zip(told, middles, strict=True)) > half_frame_s + _ROUND_S:
+        return _single(times, f"time stamps to a tenth are more than {half_frame_s:.3f} s off")
     return Telling("stamps", told, middles, "a time stamp stands before each pair of frames")
 
 
@@ -105,15 +110,16 @@ def largest_error_s(found: Telling, question: str, times_s: Sequence[float]) -> 
     return max(*layout, *words)
 
 
-def check_told(found: Telling, question: str, times_s: Sequence[float], half_frame_s: float = 0.05) -> float:
+def check_told(
+    found: Telling, question: str, times_s: Sequence[float], half_frame_s: float = HALF_FRAME_S
+) -> float:
     """Refuse to tell a model other times than the decoded ones.
 
     Args:
         found: how the clip is shown.
         question: the text that is asked.
         times_s: true times of the frames.
-        half_frame_s: what may be between them: half the time from one frame of the video to the next. Frames
-            are told to a tenth of a second, which is half a frame at 10 frames a second.
+        half_frame_s: what may be between them, see `telling`.
 
     Returns:
         The largest difference, seconds.
@@ -122,7 +128,7 @@ def check_told(found: Telling, question: str, times_s: Sequence[float], half_fra
         CheckFailed: a told time is further off; the clip has to be sampled on a grid that can be told.
     """
     error = largest_error_s(found, question, times_s)
-    if error > half_frame_s + 1e-6:
+    if error > half_frame_s + _ROUND_S:
         raise CheckFailed(
             f"frame times {tuple(round(t, 3) for t in times_s)} s: the model would be told times up to "
             f"{error:.3f} s off, more than half a frame ({half_frame_s:.3f} s); sample on tenths of a second"
