@@ -31,8 +31,8 @@ def numbers_of(frames):
 
 
 def write_video(
-    path, count=40, fps=10, *, times_s=None, first=0, size=(64, 48), gop=10, bframes=2, turn=None, audio=False,
-    options=None, codec="libx264", pix_fmt="yuv420p",
+    path, count=40, fps=10, *, times_s=None, first=0, size=(64, 48), gop=10, bframes=2, turn=None,
+    audio=False, options=None, codec="libx264", pix_fmt="yuv420p",
 ):  # fmt: skip
     """A file of numbered frames; the container is told by the path's suffix."""
     tick = Fraction(1, fps) if times_s is None else Fraction(1, 1000)

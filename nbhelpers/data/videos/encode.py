@@ -60,8 +60,11 @@ def _stream(container: Any, rate: Fraction, shape: tuple[int, ...], crf: int, go
     height, width = shape[:2]
     if height % 2 or width % 2:
         raise BadInput(f"encode_video: frames of {width}x{height}; H.264 wants even sides")
-    # One thread: the bytes do not depend on the machine. Two B-frames: what cameras' files have too.
-    options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "bf": "2", "g": str(gop)}
+    # One thread and no "macroblock tree", which reads memory that nobody wrote: the same frames give the
+    # same bytes. Two B-frames: cameras' files have them too.
+    options = {
+        "crf": str(crf), "preset": "veryfast", "threads": "1", "mbtree": "0", "bf": "2", "g": str(gop)
+    }  # fmt: skip
     stream = container.add_stream("libx264", rate=rate, options=options)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     return stream

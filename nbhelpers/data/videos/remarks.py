@@ -57,7 +57,7 @@ def _lies(header: Header, packets: Packets, frames: int, end_s: float) -> Iterat
     if packets.reason:
         yield f"cannot be read to its end ({packets.reason}): the {frames} frames before that are used"
     if packets.damaged:
-        yield f"cut off or damaged in {_places(packets.damaged)}: the {frames} frames that can be read are used"
+        yield f"cut off or damaged in {_places(packets.damaged)}: {frames} frames can be read and are used"
     if header.frames and header.frames != frames:
         yield f"its header promises {header.frames} frames, {frames} are there: those are used"
     if header.duration_s and abs(header.duration_s - end_s) > max(0.1, 0.02 * end_s):
@@ -71,7 +71,7 @@ def _timing(times_s: np.ndarray, mended: int) -> Iterator[str]:
     if mended:
         yield (
             f"time stamps are missing, go back or leap in {_places(mended)}: mended, so that frames follow "
-            "one another at their usual step; reading has to decode from the start"
+            "one another at their usual step; reading decodes from the start"
         )
     steps = np.diff(times_s)
     if len(steps) and steps.max() - steps.min() > max(0.0021, 0.2 * float(np.median(steps))):
