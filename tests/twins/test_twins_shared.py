@@ -72,7 +72,7 @@ def test_the_report_counts_the_parameters_of_the_model(places):
     assert report.parameters == model.num_parameters()
     assert report.weight_bytes == (places / "elsewhere" / "model.safetensors").stat().st_size
     assert (report.threads, report.seed) == (1, 0)
-    assert report.processor_s > 0 and 0 < report.seconds < 60
+    assert report.processor_s > 0 and report.seconds > 0
 
 
 def test_the_card_is_read_by_the_hub_and_says_everything(places):
@@ -119,10 +119,10 @@ def test_a_training_cut_short_is_gone_on_with(places, monkeypatch):
     use(monkeypatch, train=lambda folder, seed: steps.append(train_toy(folder, seed)))
     clock = work_folder("toy") / "clock.json"
     first = read_json(clock)
-    assert 0 < first["seconds"] < 30
-    clock.write_text(json.dumps({**first, "seconds": 30.0}))
+    assert 0 < first["seconds"] < 5000
+    clock.write_text(json.dumps({**first, "seconds": 5000.0}))
     report = train_twin("toy")
-    assert 30 <= report.seconds < 60  # the time before the cut counts; the report has tenths
+    assert 5000 <= report.seconds < 10_000  # the time before the cut counts, once
     assert not (places / "runs" / "twins" / "toy-seed0").exists()
     assert (places / "runs" / "twins" / "toy-seed0.done" / "only" / "records.jsonl").exists()
 
@@ -219,13 +219,14 @@ def test_one_thread_gives_the_others_back():
 def test_the_clock_goes_on_and_beats(tmp_path):
     path = tmp_path / "clock.json"
     with WorkClock(path, beat_s=0.02):
-        time.sleep(0.15)
+        last = time.monotonic() + 20
+        while not path.is_file() and time.monotonic() < last:  # a busy machine beats late
+            time.sleep(0.01)
         assert read_json(path)["seconds"] > 0.01  # written before the end: a kill keeps it
     first = read_json(path)["seconds"]
     with WorkClock(path) as clock:
         time.sleep(0.05)
-    assert clock.seconds >= first + 0.05
-    assert read_json(path)["seconds"] == pytest.approx(clock.seconds, abs=0.05)
+    assert first + 0.05 <= read_json(path)["seconds"] <= clock.seconds
 
 
 def test_weight_sizes_want_weights(tmp_path):
