@@ -26,13 +26,15 @@ from nbhelpers.settings import load_settings
 from nbhelpers.teach import teachers_or_default
 
 # A pool of 400 images, few of them labelled, and a test part large enough for narrow intervals. Each student
-# sees 2,400 images: six epochs of the pool.
+# sees 2,400 images in 600 steps: six epochs of the pool.
 SETTINGS = (
     "data.world=shifted",
     "data.scenes=600",
     "data.split=train:0.667,val:0.083,test:0.25",
     "distill.epochs=6",
-    "distill.batch=16",
+    "distill.batch=4",
+    "distill.losses.feature=1",
+    "distill.losses.logit=0.5",
     "distill.validations=4",
     "distill.max_minutes=120",
 )

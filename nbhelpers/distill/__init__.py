@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from nbhelpers.distill.auto import Plan, make_plan
     from nbhelpers.distill.evaluate import SetResults, evaluate_student, run_on_set
     from nbhelpers.distill.label_quality import LabelQuality, worst_figure
-    from nbhelpers.distill.mixing import mix
+    from nbhelpers.distill.mixing import mix, mix_by
     from nbhelpers.distill.postprocess import Letterbox, decode, letterbox
     from nbhelpers.distill.pseudo_labels import LabelRun, label_images
     from nbhelpers.distill.students import (
@@ -60,6 +60,7 @@ _HOME = {
     "LabelQuality": "label_quality",
     "worst_figure": "label_quality",
     "mix": "mixing",
+    "mix_by": "mixing",
 }
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "LabelQuality",
     "worst_figure",
     "mix",
+    "mix_by",
 ]
 
 

@@ -192,7 +192,7 @@ class DistillSection(Section):
     pseudo_score: float = Field(
         0.0, ge=0, le=1, description="least score of a pseudo-label, beside the thresholds chosen per class"
     )
-    pseudo_weight: Literal["score", "one"] = Field("score", description="what a pseudo-label counts for")
+    pseudo_weight: Literal["score", "one"] = Field("one", description="what a pseudo-label counts for")
     pseudo_f1: float = Field(
         0.3, ge=0, le=1, description="least F1 on validation of a class that the teachers may label"
     )
