@@ -6,11 +6,11 @@ from fractions import Fraction
 import av
 import numpy as np
 
-BITS = 8
+BITS = 10
 
 
 def numbered(number, width=64, height=48):
-    """A frame with `number` written on it as eight black or white stripes."""
+    """A frame with `number` written on it as ten black or white stripes."""
     frame = np.zeros((height, width, 3), np.uint8)
     for bit in range(BITS):
         if number >> bit & 1:

@@ -32,8 +32,8 @@ def build_clips(
     Args:
         videos: at least one of them with its file.
         frames: per clip.
-        spacings_s: seconds between frames that a model can express; one of them is drawn for each clip. With
-            `entropy` and `mixed` it sets the window's length alone.
+        spacings_s: seconds between frames that a model can express; one of them is drawn for each clip.
+            With `entropy` and `mixed` it sets the window's length alone.
         how: which frames, see `sample_times`.
         stride_s: from one window to the next; half a window by default.
         anticipation_s: seconds between a window's end and the change to the operation that follows.

@@ -16,6 +16,7 @@ from nbhelpers.runtime import progress
 
 INDEX = "index.json"
 _CRF = 12  # the picture is encoded a second time: finer than the first, so that it stays what it was
+_STRIDE_S = 1.0  # many windows to choose from, so that every operation gets its turn
 
 
 def make_samples(
@@ -31,8 +32,8 @@ def make_samples(
     """Write a ready subset: `count` clips as MP4 files of their own, and `index.json`.
 
     They are training samples: a clip that is in no part yet is in `train`. They are chosen so that
-        operations and sources are as many and as even as they can be. Files that
-    are there already for the same clips are kept.
+    operations and sources are as many and as even as they can be. Files that are there already for the same
+    clips are kept.
 
     Args:
         folder: made if missing.
@@ -54,7 +55,7 @@ def make_samples(
         raise BadInput(f"make_samples: count is {count}; ask for at least 1")
     if clips is None:
         videos = videos or make_videos(folder / "videos", max(6, -(-count // 2)), seed, world, full)
-        clips = build_clips(videos, seed=seed)
+        clips = build_clips(videos, stride_s=_STRIDE_S, seed=seed)
     if len(clips) < count:
         raise BadInput(f"{clips.path}: {len(clips)} clips can be cut, {count} were asked for; add videos")
     chosen = _even(clips.clips, count, seed)

@@ -36,10 +36,9 @@ class Window:
 def clip_of(video: LabelledVideo, facts: VideoFacts, window: Window, how: How) -> Clip | str:
     """The clip of a window, or why there is none.
 
-    The clip starts with a frame: its offset is the true time of the frame nearest to the window's start. The
-        question
-    tells the times of the frames to a tenth; only frames nearest to a tenth are chosen, so that what is told
-    is at most half a frame from what is true.
+    The clip starts with a frame: its offset is the true time of the frame nearest to the window's start.
+    The question tells the times of the frames to a tenth; only frames nearest to a tenth are chosen, so
+    that what is told is at most half a frame from what is true.
     """
     offset = float(facts.times_s[nearest(facts.times_s, np.array([window.offset_s]))[0]])
     found = _asked(video, offset + window.duration_s / 2, _MARGIN * window.spacing_s)
@@ -60,7 +59,8 @@ def _asked(
 ) -> tuple[LabelledSegment, LabelledSegment] | str:
     """The operation under way in the middle of a window, and the one after it.
 
-    The Null class and unlabelled stretches are never asked for; between two operations they are passed over.
+    The Null class and unlabelled stretches are never asked for; between two operations they are passed
+    over.
     """
     segments = working(video.segments)
     place = next((k for k, one in enumerate(segments) if one.start_s <= middle_s < one.end_s), None)

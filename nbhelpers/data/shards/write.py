@@ -37,8 +37,8 @@ def write_shards(
     """Write clips as WebDataset shards `clips-00000.tar` ... and `shards.json` with their checksums.
 
     A sample is `<clip id>.json` (question, answer, times ...) and `<clip id>.00.jpg`, `.01.jpg` ..., its
-    frames. The same clips give the same bytes. A call that was cut short goes on after the last whole shard;
-    shards that were harmed since are written again.
+    frames. The same clips give the same bytes. A call that was cut short goes on after the last whole
+    shard; shards that were harmed since are written again.
 
     Args:
         clips: in the order they are written; shuffle them before, readers go through shards in order.

@@ -53,9 +53,9 @@ def load_videos(path: Path | str) -> VideoSet:
     """Read an `annotations.json`, or the one in a folder.
 
     What it must hold: `operations` (names, or objects of `id` and `name`) and `videos`, each with
-        `file_name`, `fps`,
-    `num_frames` and `segments` of `operation`, `start_s` and `end_s`. `source` (subject and session) says
-    what a split must keep together. Small faults are mended and said in `warnings`: see `read_video`.
+    `file_name`, `fps`, `num_frames` and `segments` of `operation`, `start_s` and `end_s`. `source` (subject
+    and session) says what a split must keep together. Small faults are mended and said in `warnings`: see
+    `read_video`.
 
     Raises:
         BadInput: no such file, no JSON, or a fault that cannot be mended; names the video, the segment and

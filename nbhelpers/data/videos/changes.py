@@ -17,8 +17,8 @@ def picture_changes(path: Path, first: int, last: int) -> np.ndarray:
 
     The entropy, in bits, of the histogram of grey level differences to the frame before: near 0 where the
     picture stands still, higher the more different things happen in it. (Shannon 1948; as a measure for
-    choosing
-    key frames: Mentzelopoulos and Psarrou, "Key-frame extraction algorithm using entropy difference", 2004.)
+    choosing key frames: Mentzelopoulos and Psarrou, "Key-frame extraction algorithm using entropy
+    difference", 2004.)
 
     Args:
         path: the video.

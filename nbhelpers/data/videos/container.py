@@ -28,7 +28,8 @@ def open_video(path: Path) -> Iterator[tuple[Any, Any, list[str]]]:
         PyAV's container and stream, and warnings about the choice.
 
     Raises:
-        BadInput: no such file, a folder, no bytes, not a video, cut off before its index, or no video stream.
+        BadInput: no such file, a folder, no bytes, not a video, cut off before its index, or no video
+            stream.
     """
     import av
 

@@ -37,8 +37,8 @@ def make_videos(
 ) -> VideoSet:
     """Draw videos of packing work: MP4 files (H.264) and `annotations.json`.
 
-    Video i depends on the other arguments and i alone: 10 videos are the first 10 of 100, two runs write the
-    same bytes, and videos that are there already, unharmed, are not drawn again.
+    Video i depends on the other arguments and i alone: 10 videos are the first 10 of 100, two runs write
+    the same bytes, and videos that are there already, unharmed, are not drawn again.
 
     Args:
         folder: made if missing.

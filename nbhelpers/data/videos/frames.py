@@ -131,8 +131,8 @@ def _seeking(
 def _jump(container: Any, stream: Any, index: FrameIndex, key: int, place: dict[int, int]) -> Iterator[Any]:
     """Frames from a key frame on.
 
-    Containers keep their index by either time stamp of a packet, some shifted by an edit list, so a jump may
-    land one key frame too late; then an earlier target is tried.
+    Containers keep their index by either time stamp of a packet, some shifted by an edit list, so a jump
+    may land one key frame too late; then an earlier target is tried.
     """
     for target in (int(index.pts[index.keys[key]]), int(index.key_dts[key]), int(index.key_dts[0])):
         container.seek(target, stream=stream, backward=True)

@@ -21,12 +21,12 @@ def load_openpack(path: Path | str) -> VideoSet:
 
     A session becomes a video without a file that starts with its first operation; its source is
     "user/session". Rows of the Null class (8100) stay as segments named "Null". The `account` of the set
-    sums up: `rows` is `operations` + `null` + `dropped`; `gaps` counts unlabelled stretches between rows and
-        `gap_s` their
-    seconds.
+    sums up: `rows` is `operations` + `null` + `dropped`; `gaps` counts unlabelled stretches between rows,
+    `gap_s` their seconds.
 
-    Source: Yoshimura et al., "OpenPack: A Large-Scale Dataset for Recognizing Packaging Works in IoT-Enabled
-    Logistic Environments", PerCom 2024; columns by https://open-pack.github.io/openpack-dataset.
+    Source: Yoshimura et al., "OpenPack: A Large-Scale Dataset for Recognizing Packaging Works in
+    IoT-Enabled Logistic Environments", PerCom 2024; columns by
+    https://open-pack.github.io/openpack-dataset.
 
     Raises:
         BadInput: no such file, a column missing, a stamp that is no time, an id or name that is not
@@ -43,6 +43,9 @@ def load_openpack(path: Path | str) -> VideoSet:
         for file, table in tables
         for (user, session), rows in table.groupby(["user", "session"], sort=False)
     ]
+    sources = [video.source for video in videos]
+    if twice := next((source for source in sources if sources.count(source) > 1), None):
+        raise BadInput(f"{path}: session {twice} is in two files; leave one of them out")
     account = _account(videos, sum(len(table) for _, table in tables), reading)
     return VideoSet(
         path, tuple(one.name for one in OPERATIONS), tuple(videos), tuple(reading.warnings), account
@@ -65,6 +68,8 @@ def _table(file: Path) -> "pd.DataFrame":
         raise BadInput(
             f"{file}: lacks the columns {', '.join(lacking)}; an OpenPack table has {', '.join(_NEEDED)}"
         )
+    if table.empty:
+        raise BadInput(f"{file}: has no row; a session without operations cannot be used")
     for column in ("start", "end"):
         stamps = pd.to_datetime(table[column], errors="coerce", utc=True, format="ISO8601")
         if stamps.isna().any():

@@ -50,9 +50,8 @@ def read_video(
     """One video.
 
     Mended, with a warning: an absolute or Windows path whose file lies beside the annotations; fps, frames
-        and
-    length that are missing (taken from the file); a missing source (the video's own name); and in segments
-    what `in_order` mends. A video whose file is missing stays, with no path.
+    and length that are missing (taken from the file); a missing source (the video's own name); and in
+    segments what `in_order` mends. A video whose file is missing stays, with no path.
 
     Raises:
         BadInput: no file_name, a number that is none, an unknown operation, overlapping segments.

@@ -29,7 +29,8 @@ class LabelledVideo:
     """A video with its operations, in the order of time; there may be gaps between them, never overlaps.
 
     Attributes:
-        file_name: as in the annotations, relative to their folder; a session's name where there is no video.
+        file_name: as in the annotations, relative to their folder; a session's name where there is no
+            video.
         path: the file; None where there are only labels.
         fps: frames per second, 0 where there is no video.
         num_frames: frames, 0 where there is no video.
@@ -83,8 +84,8 @@ class VideoSet:
     def transitions(self) -> dict[tuple[str, str], int]:
         """How often one operation followed another.
 
-        Null and unlabelled stretches between them are passed over. Sessions filmed by several cameras
-        count once per camera.
+        Null and unlabelled stretches between them are passed over. Sessions filmed by several cameras count
+        once per camera.
         """
         pairs: Counter[tuple[str, str]] = Counter()
         for video in self.videos:

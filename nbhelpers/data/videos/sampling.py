@@ -24,8 +24,8 @@ def sample_times(
     """Choose frames and return their true times.
 
     `uniform` takes `start_s + k * (end_s - start_s) / count`; `entropy` spreads the frames so that as much
-    happens between any two of them (see `picture_changes`; the stretch is decoded for it); `mixed` takes half
-    of each. Where nothing changes, `entropy` is `uniform`.
+    happens between any two of them (see `picture_changes`; the stretch is decoded for it); `mixed` takes
+    half of each. Where nothing changes, `entropy` spreads them evenly.
 
     Args:
         video: its path, or what `probe_video` found.
@@ -37,8 +37,8 @@ def sample_times(
             chosen, and evenly spaced ones are a whole number of `grid_s` apart.
 
     Returns:
-        (N,) float64 presentation times in seconds from the first frame, ascending, none twice; N is `count`,
-        or fewer where the stretch has fewer frames (on the grid).
+        (N,) float64 presentation times in seconds from the first frame, ascending, none twice; N is
+        `count`, or fewer where the stretch has fewer frames (on the grid).
 
     Raises:
         BadInput: see `probe_video`; an unknown `how`, a count below 1, or a stretch without a frame.

@@ -30,8 +30,7 @@ def in_order(
     """The segments as they can be used.
 
     Mended, with a warning: order; a start before 0 or an end after the video's (cut there); a segment that
-        lies
-    wholly outside (left out); an overlap of one frame at most (cut in its middle).
+    lies wholly outside (left out); an overlap of one frame at most (cut in its middle).
 
     Args:
         segments: as read.
@@ -41,7 +40,8 @@ def in_order(
         reading: takes the warnings.
 
     Raises:
-        BadInput: a segment that ends before it starts, or that overlaps the one before by more than a frame.
+        BadInput: a segment that ends before it starts, or that overlaps the one before by more than a
+            frame.
     """
     kept = [cut for one in segments if (cut := _inside(one, duration_s, frame_s, name, reading)) is not None]
     ordered = sorted(kept, key=lambda one: one.start_s)

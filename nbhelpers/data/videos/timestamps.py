@@ -9,9 +9,8 @@ def mend_ticks(ticks: np.ndarray, usual: float) -> tuple[np.ndarray, int]:
     """Make time stamps ascend, changing as few of them as possible.
 
     A stamp that is missing, goes back or leaps ahead while those after it go on as before is a slip: it is
-        set evenly
-    between its neighbours. Where they do not come back, the clock was set anew: all that follow are
-    moved so that they go on at the usual step.
+    set evenly between its neighbours. Where they do not come back, the clock was set anew: all that follow
+    are moved so that they go on at the usual step.
 
     Args:
         ticks: (N,) float64 in the order frames are shown; NaN where there is none.
