@@ -163,7 +163,7 @@ def _predicted(predictor: Any, clips: "ClipSet", output: Path, constrained: bool
 
 
 def _said(answer: "VideoAnswer", name: str, description: dict[str, Any]) -> Answer:
-    data = {"clip": name, "answer": answer.answer, "text": answer.text, "fault": answer.fault}
+    data: dict[str, Any] = {"clip": name, "answer": answer.answer, "text": answer.text, "fault": answer.fault}
     data |= {"clipped": answer.clipped, "seconds": answer.seconds, "model": description}
     return Answer(data, f"{name}: {answer.text}" + (f"\nno answer: {answer.fault}" if answer.fault else ""))
 
