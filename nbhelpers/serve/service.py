@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import anyio
 from fastapi import Depends, Request
 
 from nbhelpers.artifacts import plain
@@ -80,7 +79,7 @@ class Service:
             Refusal: 500 or 503: the model failed; the frames of all of them were its input.
         """
         began = time.perf_counter()
-        cuts = [await anyio.to_thread.run_sync(_cut, file, wanted, self.limits) for file in files]
+        cuts = [await self.turns.in_reader_thread(_cut, file, wanted, self.limits) for file in files]
         decoded = time.perf_counter()
         good = [one for one in cuts if isinstance(one, Cut)]
         said, seen = await self.turns.in_model_thread(self._ask, good, wanted.constrained)

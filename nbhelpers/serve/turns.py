@@ -33,6 +33,8 @@ class Turns:
         self._limits = limits
         self._near = anyio.Semaphore(_AT_ONCE)
         self._model = ThreadPoolExecutor(1, "nbhelpers-model")
+        # Threads of their own and always the same: each thread that ever decodes keeps some heap.
+        self._readers = ThreadPoolExecutor(_AT_ONCE, "nbhelpers-reader")
         self._took_s: deque[float] = deque([1.0], maxlen=20)
         self.stopping = asyncio.Event()
         self.present = self.waiting = 0
@@ -114,12 +116,20 @@ class Turns:
 
     async def in_model_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Call `work` where the model is, after what is being done there now."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._model, functools.partial(work, *arguments))
+        return await _in(self._model, work, *arguments)
+
+    async def in_reader_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Call `work`, which reads a video, beside the model."""
+        return await _in(self._readers, work, *arguments)
 
     def close(self) -> None:
-        """Wait for the model's thread to finish what it does, and end it."""
-        self._model.shutdown(wait=True, cancel_futures=True)
+        """Wait for the threads to finish what they do, and end them."""
+        for threads in (self._readers, self._model):
+            threads.shutdown(wait=True, cancel_futures=True)
+
+
+async def _in(threads: ThreadPoolExecutor, work: Callable[..., T], *arguments: object) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, functools.partial(work, *arguments))
 
 
 def _stopping() -> Refusal:
