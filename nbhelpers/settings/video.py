@@ -21,6 +21,8 @@ class VideoSection(Section):
     )
     videos: int = Field(100, ge=1, description="drawn videos of the embedded default")
     video_s: float = Field(24.0, ge=4, le=3600, description="mean length of a drawn video, seconds")
+    video_px: int = Field(168, ge=32, le=1024, multiple_of=2, description="side of a drawn video, pixels")
+    cameras: int = Field(2, ge=1, le=9, description="most cameras that film one drawn session")
     world: Literal["base", "shifted"] = Field(
         "shifted", description="site that is drawn: the one the twin was trained on, or another"
     )
@@ -30,6 +32,9 @@ class VideoSection(Section):
     frames: int = Field(8, ge=2, le=64, multiple_of=2, description="frames of a clip")
     spacings_s: tuple[float, ...] = Field(
         (0.5, 1.0), min_length=1, description="seconds between the frames of a clip, one of these"
+    )
+    stride_s: float | None = Field(
+        None, gt=0, description="seconds from one clip of a video to the next; none: half a clip"
     )
     sampling: Literal["uniform", "entropy", "mixed"] = Field(
         "uniform",

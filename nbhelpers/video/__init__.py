@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from nbhelpers.video.clips import clips_or_default
     from nbhelpers.video.constrained import AnswerMask, answer_pattern
     from nbhelpers.video.conversation import conversation, model_inputs
-    from nbhelpers.video.plan import TuningPlan, expected_hours, tuning_plan
+    from nbhelpers.video.plan import TuningPlan, expected_hours, t4_table, text_parameters, tuning_plan
     from nbhelpers.video.predictions import predict_clips, provenance
     from nbhelpers.video.predictor import VideoPredictor
-    from nbhelpers.video.rungs import candidates, load_video_model, packing
+    from nbhelpers.video.rungs import candidates, checkpointing, load_video_model, packing
     from nbhelpers.video.samples import VideoSample, sample_of
     from nbhelpers.video.sampling import clip_of_video
     from nbhelpers.video.timing import Telling, check_told, telling
@@ -33,6 +33,7 @@ _HOME = {
     "as_seen": "answers",
     "candidates": "rungs",
     "check_told": "timing",
+    "checkpointing": "rungs",
     "clip_of_video": "sampling",
     "clipped": "answers",
     "clips_or_default": "clips",
@@ -47,7 +48,9 @@ _HOME = {
     "read_answer": "answers",
     "read_tuned": "tuned",
     "sample_of": "samples",
+    "t4_table": "plan",
     "telling": "timing",
+    "text_parameters": "plan",
     "tune_video": "tuning",
     "tuning_plan": "plan",
 }
@@ -64,6 +67,7 @@ __all__ = [
     "as_seen",
     "candidates",
     "check_told",
+    "checkpointing",
     "clip_of_video",
     "clipped",
     "clips_or_default",
@@ -78,7 +82,9 @@ __all__ = [
     "read_answer",
     "read_tuned",
     "sample_of",
+    "t4_table",
     "telling",
+    "text_parameters",
     "tune_video",
     "tuning_plan",
 ]

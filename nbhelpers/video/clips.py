@@ -38,13 +38,18 @@ def clips_or_default(
         videos = (
             make_videos(
                 Path(root) / "videos", settings.videos, settings.seed, settings.world, main=settings.main,
-                duration_s=settings.video_s,
+                duration_s=settings.video_s, size_px=settings.video_px, cameras=settings.cameras,
             )
             if given is None
             else load_videos(given)
         )  # fmt: skip
         clips = build_clips(
-            videos, settings.frames, settings.spacings_s, settings.sampling, seed=settings.seed
+            videos,
+            settings.frames,
+            settings.spacings_s,
+            settings.sampling,
+            settings.stride_s,
+            seed=settings.seed,
         )
     parted = clips if clips.parts else split_clips(clips, settings.split, settings.seed)
     check_no_leak(parted)

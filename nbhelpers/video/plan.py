@@ -1,6 +1,6 @@
 """What tuning takes, predicted: a dry run of the very step that is trained, and hours from its arithmetic."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -199,3 +199,36 @@ def expected_hours(
         flops: see `T4_FLOPS`.
     """
     return steps * accumulate * step_flops(plan, parameters, plan.gradient_checkpointing) / flops / 3600
+
+
+def t4_table(names: Sequence[str], frames: Sequence[int] = (8,)) -> list[dict[str, Any]]:
+    """What tuning the real models by the profile `t4` takes on a T4; no weights and no GPU are needed.
+
+    Args:
+        names: of the catalogue.
+        frames: of a clip.
+
+    Returns:
+        Rows of model, frames, tokens of a clip, adapter values, GB that must be free, hours of the training.
+    """
+    from nbhelpers.models import family_of, full_config
+    from nbhelpers.runtime import progress
+    from nbhelpers.settings import load_settings
+
+    settings, rows = load_settings("t4").video, list[dict[str, Any]]()
+    for name, count in progress([(n, f) for n in names for f in frames], label="dry runs", unit="model"):
+        config = full_config(name)
+        family, own = family_of(config), settings.model_copy(update={"frames": count})
+        found = tuning_plan(family, config, own, quantize="nf4", capability=(7, 5))
+        hours = expected_hours(found.step, text_parameters(family, config), own.steps, own.accumulate)
+        row = {"model": name, "frames": count, "tokens": found.step.tokens, "adapter": found.step.trainable}
+        rows.append({**row, "GB": found.needed / 1e9, "hours": hours})
+    return rows
+
+
+def text_parameters(family: "Family", config: Any) -> int:
+    """Values of the text layers that every token passes; embeddings are looked up."""
+    from nbhelpers.models import count_roles
+
+    counts = count_roles(family.meta_model(config), family)
+    return sum(n for role, n in counts.items() if role.startswith("text") and role != "text.embedding")

@@ -15,7 +15,7 @@ from nbhelpers.errors import BadInput, CheckFailed
 COMMANDS = (
     *("doctor", "fit", "run", "report", "validate-dataset", "draw-scenes", "augment"),
     *("train-teacher", "label", "train-student", "optimize-model", "evaluate", "infer", "serve"),
-    *("evaluate-vlm",),
+    *("make-videos", "make-samples", "tune-vlm", "predict-video", "evaluate-vlm"),
 )
 HEAVY = (
     "torch",
