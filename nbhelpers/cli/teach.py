@@ -230,10 +230,11 @@ def _answer(teachers: "Teachers") -> Answer:
     tuned = teachers.tuned.values()
     rows = [
         (one.name, one.base, f"{one.trainable / one.total:.2%}", _scores(one.before), _scores(one.after),
-         str(one.steps), one.stopped, f"{one.seconds:.0f} s", size_text(one.peak_bytes))
+         "used" if one.helps else "left out", str(one.steps), one.stopped, f"{one.seconds:.0f} s",
+         size_text(one.peak_bytes))
         for one in tuned
     ]  # fmt: skip
-    header = ("teacher", "base", "trained", "before", "after", "steps", "ended by", "time", "peak")
+    header = ("teacher", "base", "trained", "before", "after", "adapter", "steps", "ended by", "time", "peak")
     thresholds = [f"{name} {value:.2f}" for name, value in teachers.record.thresholds.items()]
     lines = [text_table(rows, header)]
     lines += [f"thresholds: {', '.join(thresholds)}"] if thresholds else []
@@ -241,7 +242,7 @@ def _answer(teachers: "Teachers") -> Answer:
         "mode": teachers.record.mode,
         "class_names": teachers.record.class_names,
         "thresholds": teachers.record.thresholds,
-        "teachers": {one.name: vars(one) for one in tuned},
+        "teachers": {one.name: {**vars(one), "helps": one.helps} for one in tuned},
         "reused": all(one.reused for one in tuned),
         "paths": paths(teachers=teachers.folder / "teachers.json", folder=teachers.folder),
     }

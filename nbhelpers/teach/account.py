@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbhelpers.artifacts import read_json, sha256_file, sha256_value, write_json
 from nbhelpers.errors import BadInput
+from nbhelpers.teach.record import RECORD_FILE
 from nbhelpers.teach.tuned import TunedTeacher
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ ACCOUNT = "tuned.json"
 # What does not change which weights come out, only when the work stops or what is written beside it.
 _NOT_INPUTS = {"max_minutes", "tensorboard"}
 # Counted up when the same inputs would lead to other teachers.
-_RECIPE = 1
+_RECIPE = 2
 
 
 def fingerprint(
@@ -111,7 +112,8 @@ def read_choices(folder: Path) -> "list[Choice]":
 
 
 def _read(folder: Path, key: str, build: Callable[[Any], T], nothing: T) -> T:
-    path = (Path(folder) if Path(folder).is_dir() else Path(folder).parent) / ACCOUNT
+    folder = Path(folder)  # or the record in it, as `read_teachers` takes both
+    path = (folder.parent if folder.name == RECORD_FILE else folder) / ACCOUNT
     if not path.is_file():
         return nothing
     try:

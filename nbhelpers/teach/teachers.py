@@ -26,7 +26,7 @@ class Teachers:
     """Teachers as they lie in their folder.
 
     Attributes:
-        folder: with `teachers.json`, `tuned.json`, and per teacher `adapter/` and `fit/`.
+        folder: with `teachers.json`, `tuned.json`, and per teacher `adapter/` and `training/`.
         record: content of `teachers.json`: what `GroundedSam.from_folder` needs.
         tuned: accounts of the trainings by teacher, `grounding_dino` and `sam`; only those that were tuned.
         choices: how the threshold of each class was chosen.
@@ -90,7 +90,8 @@ def tune_teachers(
 ) -> Teachers:
     """Tune the teachers of a set with LoRA, choose their thresholds, and leave them in `folder`.
 
-    Each model is loaded, tuned and freed before the next, so the larger of the two decides the memory. Called
+    Each model is loaded, tuned and freed before the next, so the larger of the two decides the memory. An
+    adapter with which its model is no better on `val` is kept in its folder and not used. Called
     again with the same inputs, what is finished is taken as it is, and a training that was cut short goes on.
 
     Args:
@@ -178,7 +179,7 @@ def _record(job: _Job, made: Mapping[str, tuple[str, TunedTeacher]]) -> "tuple[T
     from nbhelpers.teach.record import Part, TeachersRecord, write_teachers
 
     parts = {
-        PURPOSES[name]: Part(base, tuned.revision, tuned.adapter.relative_to(job.folder).as_posix())
+        PURPOSES[name]: Part(base, tuned.revision, _adapter_of(tuned, job))
         for name, (base, tuned) in made.items()
     }
     record = TeachersRecord(
@@ -193,6 +194,14 @@ def _record(job: _Job, made: Mapping[str, tuple[str, TunedTeacher]]) -> "tuple[T
     record = replace(record, thresholds={one.name: one.threshold for one in choices})
     write_teachers(job.folder, record)
     return record, choices
+
+
+def _adapter_of(tuned: TunedTeacher, job: _Job) -> str | None:
+    """Where an adapter lies in the folder; None for one that made its model no better on validation."""
+    if tuned.helps:
+        return tuned.adapter.relative_to(job.folder).as_posix()
+    job.say(f"{tuned.name}: no better on validation with its adapter, so the teachers go without it")
+    return None
 
 
 def _choices(job: _Job) -> "list[Choice]":

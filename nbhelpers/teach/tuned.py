@@ -45,3 +45,9 @@ class TunedTeacher:
     history: list[dict[str, Any]] = field(default_factory=list, repr=False)
     resumed: bool = False
     reused: bool = False
+
+    @property
+    def helps(self) -> bool:
+        """Whether the score that chose the best step, the first of `after`, is higher than before tuning."""
+        name = next(iter(self.after))
+        return self.after[name]["value"] > self.before[name]["value"]

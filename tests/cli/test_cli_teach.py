@@ -51,6 +51,7 @@ def test_train_teacher_from_a_prepared_folder(teachers):
     for name, one in answer.data["teachers"].items():
         assert (one["steps"], one["reused"]) == (2, False)
         assert one["base"].startswith("tiny/")
+        assert one["helps"] in (True, False)
         assert (folder / name / "adapter" / "adapter_model.safetensors").is_file()
     assert set(answer.data["thresholds"]) == set(answer.data["class_names"])
     assert json.loads((folder / "teachers.json").read_text())["thresholds"] == answer.data["thresholds"]

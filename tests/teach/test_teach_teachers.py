@@ -1,5 +1,6 @@
 """Which teachers are tuned, with which models, what is left behind, and what is not done twice."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from nbhelpers.models import NothingFits, Rung
 from nbhelpers.settings import LoraSettings, TeachSection, load_settings
 from nbhelpers.teach import account, teachers
 from nbhelpers.teach.rungs import candidates, load_teacher, step_shapes
+from nbhelpers.teach.tuned import TunedTeacher
 
 SHORT = {"steps": 2, "batch": 2, "validations": 1}
 SETTINGS = TeachSection(detector=SHORT, segmenter=SHORT, tensorboard=False)
@@ -108,7 +110,10 @@ def tune(dataset, folder, settings=SETTINGS, say=lambda line: None):
 
 @pytest.fixture(scope="module")
 def made(dataset, tmp_path_factory):
-    return tune(dataset, tmp_path_factory.mktemp("made") / "teachers")
+    """Two steps may help or not; here they count as if they did."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TunedTeacher, "helps", True)
+        return tune(dataset, tmp_path_factory.mktemp("made") / "teachers")
 
 
 @pytest.fixture
@@ -131,6 +136,35 @@ def test_the_folder_holds_all_that_is_needed(made, dataset):
         assert made.tuned[name].steps == 2
         assert 0 < made.tuned[name].trainable < made.tuned[name].total
     assert not any(str(made.folder) in path.read_text() for path in made.folder.glob("*.json")), "it may move"
+
+
+def test_an_adapter_that_made_nothing_better_is_left_out(dataset, tmp_path, monkeypatch):
+    """Of both, the detector's counts as a gain and the segmenter's does not."""
+    monkeypatch.setattr(TunedTeacher, "helps", property(lambda tuned: tuned.name == "grounding_dino"))
+    said = []
+    found = tune(dataset, tmp_path / "t", say=said.append)
+    assert (
+        found.record.detector.adapter == "grounding_dino/adapter" and found.record.segmenter.adapter is None
+    )
+    assert (tmp_path / "t" / "sam" / "adapter").is_dir(), "kept, for whoever wants to look"
+    assert "sam: no better on validation with its adapter, so the teachers go without it" in said
+    loaded = found.load("cpu")
+    assert loaded.segmenter.adapter is None and loaded.detector.adapter is not None
+    again = tune(dataset, tmp_path / "t")
+    assert again.record == found.record and all(one.reused for one in again.tuned.values())
+
+
+def test_the_first_score_says_whether_tuning_helped(made):
+    def one(before, after):
+        names = ("box_ap", "box_ap50")
+        scores = [
+            {name: {"value": value} for name, value in zip(names, v, strict=True)} for v in (before, after)
+        ]
+        return replace(made.tuned["sam"], before=scores[0], after=scores[1]).helps
+
+    assert one((0.2, 0.5), (0.3, 0.4))
+    assert not one((0.3, 0.4), (0.2, 0.5))
+    assert not one((0.2, 0.4), (0.2, 0.5)), "no gain is no reason"
 
 
 def test_the_account_is_read_back(made):
@@ -218,6 +252,10 @@ def test_an_account_that_is_none_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"tuned\.json: is no account of tuned teachers"):
         account.read_tuned(tmp_path)
     assert account.read_tuned(tmp_path / "none") == {}
+
+
+def test_the_account_lies_beside_the_record_it_is_asked_by(made):
+    assert account.read_choices(made.folder / "teachers.json") == made.choices
 
 
 def test_stopped_between_two_teachers_it_goes_on(dataset, tmp_path, monkeypatch):
