@@ -22,23 +22,30 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status = 0
+        status, counted, began = 0, False, time.perf_counter()
+
+        def count(last: int) -> None:
+            nonlocal counted
+            if not counted:
+                route = getattr(scope.get("route"), "path", "other")
+                self.measures.request(route, last, time.perf_counter() - began)
+            counted = True
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif not message.get("more_body"):
+                count(status)  # before the client has it: who asks then finds it counted
             await send(message)
 
-        began = time.perf_counter()
         try:
             await self.app(scope, receive, watched)
         except ClientDisconnect:
-            status = CLIENT_GONE
+            count(CLIENT_GONE)
         except Exception as error:
             if status:  # the answer has begun; all that is left is to break it off
                 raise
             await of_error(error).response()(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
-            self.measures.request(route, status or CLIENT_GONE, time.perf_counter() - began)
+            count(status or CLIENT_GONE)
