@@ -68,6 +68,9 @@ class VideoSection(Section):
     keep_features: bool = Field(
         True, description="where the vision tower is not trained, compute what it makes of a clip once"
     )
+    light: float = Field(
+        0.0, ge=0, le=1, description="how far the light of clips is varied where pixels are kept; 0: not"
+    )
     kept_gib: float = Field(4.0, gt=0, description="bound of kept features or pixels on disk, GiB")
     constrained: bool = Field(False, description="let the model write nothing but answers")
     tensorboard: bool = True

@@ -7,6 +7,7 @@ import numpy as np
 
 from nbhelpers.errors import BadInput
 from nbhelpers.video.examples import Examples, collate
+from nbhelpers.video.light import Light
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,13 +22,17 @@ class VideoBatches:
         examples: prepared.
         batch: clips in each; the last of an epoch may be smaller.
         pad: id of the padding.
-        seed: of the order.
+        seed: of the order, and of the light.
+        light: varies the light of clips whose pixels are kept; None leaves it.
     """
 
-    def __init__(self, examples: Examples, batch: int, pad: int, seed: int) -> None:
+    def __init__(
+        self, examples: Examples, batch: int, pad: int, seed: int, light: Light | None = None
+    ) -> None:
         if batch < 1:
             raise BadInput(f"batches of {batch} clips: 1 or more")
         self.examples, self.batch, self.pad, self.seed = examples, batch, pad, seed
+        self._light = light
         self._lengths = np.array([examples.example(number).length for number in range(len(examples))])
         self._epoch, self._plan = -1, list[np.ndarray]()
 
@@ -40,7 +45,12 @@ class VideoBatches:
         """Inputs and labels; see `collate`."""
         chosen = self.clips(number)
         examples = [self.examples.example(clip) for clip in chosen]
-        return collate(examples, [self.examples.pictures(clip) for clip in chosen], self.pad)
+        pictures = [self._pictures(number, clip) for clip in chosen]
+        return collate(examples, pictures, self.pad)
+
+    def _pictures(self, number: int, clip: int) -> "Tensor":
+        found = self.examples.pictures(clip)
+        return found if self._light is None else self._light(found, (self.seed, number, clip))
 
     def clips(self, number: int) -> list[int]:
         """Which clips batch `number` holds."""

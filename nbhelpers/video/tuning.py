@@ -14,6 +14,7 @@ from nbhelpers.video.course import fit_settings
 from nbhelpers.video.examples import Examples
 from nbhelpers.video.features import features_for_pixels, pixels_digest, vision_digest, why_not_kept
 from nbhelpers.video.job import Job, Say
+from nbhelpers.video.light import Light
 from nbhelpers.video.samples import VideoSample, sample_of
 from nbhelpers.video.sizing import limit_area
 from nbhelpers.video.tuned import TunedVideo, fingerprint, finished, write_record
@@ -165,7 +166,7 @@ def _fit(job: Job, report: "LoraReport") -> "FitResult":
     from nbhelpers.training import fit
 
     pad = job.loaded.processor.tokenizer.pad_token_id
-    batches = VideoBatches(job.train, job.settings.batch, pad, job.settings.seed)
+    batches = VideoBatches(job.train, job.settings.batch, pad, job.settings.seed, _light(job))
     data = sha256_value([job.mark, [job.train.example(k).key for k in range(len(job.train))]])
     report.model.train()
     return fit(
@@ -179,6 +180,14 @@ def _fit(job: Job, report: "LoraReport") -> "FitResult":
         data=data,
         resume=_is_same(job, data),
     )
+
+
+def _light(job: Job) -> Light | None:
+    """Only pixels can be lit anew: what a frozen tower made of them is kept as it is."""
+    if not job.reason or not job.settings.light:
+        return None
+    seen = job.loaded.processor.video_processor
+    return Light(job.settings.light, seen.image_mean, seen.image_std)
 
 
 def _is_same(job: Job, data: str) -> bool:

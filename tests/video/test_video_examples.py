@@ -152,3 +152,27 @@ def test_a_batch_depends_on_its_number_alone(loaded, clips, tmp_path):
     wanted = [first.clips(number) for number in range(6)]
     assert [other.clips(number) for number in (5, 1, 4, 0, 3, 2)] == [wanted[k] for k in (5, 1, 4, 0, 3, 2)]
     assert torch.equal(first(3)["input_ids"], other(3)["input_ids"])
+
+
+def test_light_changes_pixels_as_it_changes_frames(clips, tmp_path):
+    """Brightening the frames and processing them is brightening what was processed."""
+    from nbhelpers.video import model_inputs
+    from nbhelpers.video.light import Light
+
+    loaded = twin("infer")
+    sample = sample_of(clips[0])
+    frames = sample.frames() // 4 + 40  # nothing near black or white
+    inputs = model_inputs(loaded.processor, loaded.family, [sample], [frames])
+    seen = loaded.processor.video_processor
+    light = Light(0.3, seen.image_mean, seen.image_std)
+    relit = light(inputs["pixel_values_videos"], (1, 2))
+    gain = np.exp(np.random.default_rng((1, 2)).normal(0, 0.3))
+    casts = np.random.default_rng((1, 2))
+    casts.normal(0, 0.3)
+    factors = gain * np.exp(casts.normal(0, 0.15, 3))
+    bright = np.clip(frames * factors, 0, 255).round().astype(np.uint8)
+    wanted = model_inputs(loaded.processor, loaded.family, [sample], [bright])["pixel_values_videos"]
+    assert float((relit - wanted).abs().max()) < 0.03  # rounding to 8 bits
+    assert torch.equal(light(inputs["pixel_values_videos"], (1, 2)), relit)
+    assert not torch.equal(light(inputs["pixel_values_videos"], (1, 3)), relit)
+    assert Light(0.0, seen.image_mean, seen.image_std)(relit, (1,)) is relit
