@@ -40,6 +40,35 @@ def test_frames_and_times_of_common_containers(folder, suffix):
     assert odd.numbers_of(frames) == list(range(COUNT))
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pix_fmt"),
+    [
+        ("gif", "gif", "rgb8"),
+        ("flv", "flv", "yuv420p"),
+        ("wmv", "wmv2", "yuv420p"),
+        ("mpg", "mpeg2video", "yuv420p"),
+        ("mkv", "mjpeg", "yuvj420p"),
+        ("mkv", "ffv1", "yuv420p"),
+        ("3gp", "mpeg4", "yuv420p"),
+        ("webm", "libvpx-vp9", "yuv420p"),
+    ],
+)
+def test_single_frames_of_older_and_newer_codecs(folder, suffix, codec, pix_fmt):
+    fps = 25 if suffix == "mpg" else 10
+    path = odd.write_video(folder / f"{codec}.{suffix}", fps=fps, codec=codec, pix_fmt=pix_fmt)
+    facts = probe_video(path)
+    assert facts.num_frames == COUNT and facts.fps == pytest.approx(fps, rel=0.01)
+    assert odd.numbers_of(read_frames(path, facts.times_s[[35, 5, 12]])) == [35, 5, 12]
+
+
+def test_a_container_that_cannot_seek_is_read_through(plain, monkeypatch):
+    from nbhelpers.data.videos import frames
+
+    monkeypatch.setattr(frames, "_jump", lambda *_: iter(()))
+    read = read_frames(plain, [3.5, 0.2])
+    assert odd.numbers_of(read) == [35, 2] and read.decoded > 36
+
+
 def test_only_the_frames_needed_are_decoded(plain):
     frames = read_frames(plain, [3.55, 0.0, 3.5])
     assert odd.numbers_of(frames) == [35, 0, 35]

@@ -86,12 +86,15 @@ def decode_numbers(
     """
     pictures: dict[int, np.ndarray] = {}
     decoded, wanted = 0, set(numbers.tolist())
-    with open_video(path) as (container, stream, _):
-        walk = _seeking if index.seekable else _from_the_start
-        for number, frame in walk(container, stream, index, numbers):
-            decoded += 1
-            if number in wanted and number not in pictures:
-                pictures[number] = convert(frame)
+    # A container that cannot seek, or seeks wrongly, is read through; nothing is lost but time.
+    for walk in (_seeking, _through) if index.seekable else (_from_the_start,):
+        if wanted <= set(pictures):
+            break
+        with open_video(path) as (container, stream, _):
+            for number, frame in walk(container, stream, index, numbers):
+                decoded += 1
+                if number in wanted and number not in pictures:
+                    pictures[number] = convert(frame)
     for number in sorted(wanted - set(pictures)):
         raise BadInput(
             f"{path}: frame {number} at {index.times_s[number]:.3f} s cannot be decoded; the data is damaged"
@@ -105,6 +108,18 @@ def _from_the_start(
     for number, frame in enumerate(decoded_frames(container, stream)):
         yield number, frame
         if number >= numbers[-1]:
+            return
+
+
+def _through(
+    container: Any, stream: Any, index: FrameIndex, numbers: np.ndarray
+) -> Iterator[tuple[int, Any]]:
+    """All frames with their numbers, up to a little behind the last that is wanted."""
+    place = {int(pts): number for number, pts in enumerate(index.pts)}
+    for frame in decoded_frames(container, stream):
+        number = place.get(frame.pts, -1)
+        yield number, frame
+        if number >= numbers[-1] + _LATE:
             return
 
 
@@ -134,8 +149,13 @@ def _jump(container: Any, stream: Any, index: FrameIndex, key: int, place: dict[
     Containers keep their index by either time stamp of a packet, some shifted by an edit list, so a jump
     may land one key frame too late; then an earlier target is tried.
     """
+    import av
+
     for target in (int(index.pts[index.keys[key]]), int(index.key_dts[key]), int(index.key_dts[0])):
-        container.seek(target, stream=stream, backward=True)
+        try:
+            container.seek(target, stream=stream, backward=True)
+        except (av.error.FFmpegError, OSError):
+            continue
         frames = decoded_frames(container, stream)
         first = next(frames, None)
         if first is not None and place.get(first.pts, -1) <= index.keys[key]:
