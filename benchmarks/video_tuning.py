@@ -151,6 +151,7 @@ def twin_side(side: str, folder: Path, clips: int, epochs: int, batch: int) -> d
     torch.set_num_threads(1)
     loaded = load("tiny/qwen2.5-vl", task="tune", device="cpu", gradient_checkpointing=False)
     samples = [sample_of(clip) for clip in build_clips(load_videos(folder / "videos")).clips[:clips]]
+    samples = samples[: len(samples) // batch * batch]  # whole batches: both sides then hold the same clips
     per_epoch = -(-len(samples) // batch)
     order = [part for epoch in range(epochs) for part in epoch_plan(np.ones(len(samples)), batch, (0, epoch))]
     settings = fit_settings(epochs * per_epoch)
@@ -280,7 +281,7 @@ def compare_twin(clips: int, epochs: int, batch: int) -> dict:
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        make_videos(root / "videos", max(4, clips // 6), seed=1, jobs=1)
+        make_videos(root / "videos", max(4, clips // 4), seed=1, jobs=1)
         sides = {side: in_process(twin_side, side, root, clips, epochs, batch) for side in ("plain", "ours")}
     later = {side: [sum(e[k] for e in found["epochs"][1:]) for k in (0, 1)] for side, found in sides.items()}
     ratio = [a / b for a, b in zip(later["plain"], later["ours"], strict=True)]
