@@ -44,7 +44,7 @@ class Command:
         return said[0].split(" at ")[1].split("/docs")[0] if said else ""
 
     def ready(self):
-        until(lambda: bool(self.url) or self.process.poll() is not None, 180)
+        until(lambda: bool(self.url) or self.process.poll() is not None, 600)
         assert self.url, "".join(self.lines)
         return self
 
