@@ -82,12 +82,12 @@ def segmenter(config: Any, family: Any, given: dict[str, Any]) -> dict[str, Any]
 
     from nbhelpers.models import add_lora
     from nbhelpers.teach.sam.batches import PROMPTS, SamBatch
-    from nbhelpers.teach.sam.decoder import DecoderLoss, PromptedDecoder, side_of
+    from nbhelpers.teach.sam.decoder import DecoderLoss, PromptedDecoder, target_side
     from nbhelpers.teach.sam.plan import tuning_plan
 
     own, dtype, device = given["section"], given["dtype"], given["device"]
     model = model_of(config, family, dtype, device)
-    size, side = config.prompt_encoder_config.image_size, side_of(config)
+    size, side = config.prompt_encoder_config.image_size, target_side(config)
     levels, encoded = encode(model, torch.rand(1, 3, size, size, device=device, dtype=model.dtype))
     report = add_lora(model, family, own.roles, own.r, own.alpha, own.dropout)
     count = own.batch * PROMPTS

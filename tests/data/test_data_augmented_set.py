@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -75,33 +74,32 @@ def test_written_again_nothing_is_made_again(scenes, tmp_path):
 
 
 KILLED = """
-import sys, time
+import os, signal, sys
 from pathlib import Path
 from nbhelpers.data import load_coco
 from nbhelpers.data.augment import Conditions, augmented_set
-slow = augmented_set._make
-def make(*given):
-    time.sleep(0.15)
-    return slow(*given)
-augmented_set._make = make
+name, calls = sys.argv[3], []
+whole = getattr(augmented_set, name)
+def once_more(*given):
+    calls.append(1)
+    if len(calls) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(*given)
+setattr(augmented_set, name, once_more)
 augmented_set.write_augmented(load_coco(Path(sys.argv[1])), Conditions(lighting="poor"), Path(sys.argv[2]), 2)
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
-def test_killed_in_the_middle_it_ends_in_the_same_bytes(scenes, tmp_path):
+@pytest.mark.parametrize(("before", "there"), [("_make", 3), ("append_record", 4)])
+def test_killed_in_the_middle_it_ends_in_the_same_bytes(scenes, tmp_path, before, there):
+    """Once before the fourth picture is drawn, once between the picture and its record."""
     conditions = Conditions(lighting="poor")
     out = tmp_path / "killed"
-    child = subprocess.Popen([sys.executable, "-c", KILLED, str(scenes.path), str(out)])
-    deadline = time.monotonic() + 60
-    while len([*(out / "images/augmented").glob("*.jpg")]) < 3 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    there = len([*(out / "images/augmented").glob("*.jpg")])
-    assert 3 <= there < 12 and not (out / DOCUMENT).exists()
-    done = write_augmented(scenes, conditions, out, 2)
-    assert 12 - there <= done.made <= 12 - there + 1
+    child = subprocess.run([sys.executable, "-c", KILLED, str(scenes.path), str(out), before], check=False)
+    assert child.returncode == -signal.SIGKILL
+    assert len([*(out / "images/augmented").glob("*.jpg")]) == there and not (out / DOCUMENT).exists()
+    assert write_augmented(scenes, conditions, out, 2).made == 12 - 3
     write_augmented(scenes, conditions, tmp_path / "whole", 2)
     assert everything(out) == everything(tmp_path / "whole")
 

@@ -194,9 +194,9 @@ def test_two_processes_share_a_folder_that_is_too_small(tmp_path, caplog):
     jobs = [context.Process(target=_put_and_get, args=(tmp_path / "two", limit, results)) for _ in range(2)]
     for job in jobs:
         job.start()
-    answers = [results.get(timeout=60) for _ in jobs]
+    answers = [results.get(timeout=600) for _ in jobs]
     for job in jobs:
-        job.join(30)
+        job.join(600)
         assert job.exitcode == 0
     assert answers == [True, True]
     assert {path.suffix for path in (tmp_path / "two").iterdir()} == {".embedding"}

@@ -27,7 +27,7 @@ class SamBatch(NamedTuple):
         picture: (P,) int64, which of the B pictures each object is in.
         boxes: (P, 4) float32 XYXY pixels of the model's input.
         points: (P, N, 2) float32 x, y pixels of the model's input; None for boxes alone.
-        target: (P, s, s) float32, 0 to 1, at the decoder's resolution.
+        target: (P, s, s) float32, 0 to 1, see `coverage`.
         valid: (P, s, s) float32, 0 to 1, what of each place lies in the picture.
     """
 
@@ -46,7 +46,7 @@ class SamBatches:
         pictures: to learn from; each has at least one object.
         embedding: of a picture, given its image id.
         processor: of the model.
-        side: of the decoder's answer, places.
+        side: of the targets, places; see `decoder.target_side`.
         batch: pictures in a batch.
         box_jitter: share of its side by which an edge of a box is moved at most.
         points: drawn in each mask; 0 for boxes alone.

@@ -120,9 +120,9 @@ class _Inputs:
     def __call__(self, config: Any, shapes: Shapes, labels: bool, device: str) -> dict[str, Any]:
         import torch
 
-        from nbhelpers.teach.sam.decoder import side_of
+        from nbhelpers.teach.sam.decoder import target_side
 
-        count, side = self.pictures * self.prompts, side_of(config)
+        count, side = self.pictures * self.prompts, target_side(config)
         levels = tuple(self._level(shape) for shape in level_shapes(self.family, config))
         return {
             "levels": levels,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nbhelpers.settings.sections import TeachSection
 
 # Raise it with every change of what a training with the same settings learns.
-RECIPE = 1
+RECIPE = 2
 RECORD, ADAPTER = "training.json", "adapter"
 # What changes no step that is taken.
 _NOT_INPUTS: Any = {

@@ -1,4 +1,4 @@
-"""True masks at the decoder's resolution, in the frame of the model's input."""
+"""True masks at a resolution between the decoder's and the input's, in the frame of the model's input."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,15 +7,15 @@ from nbhelpers.teach.sam.placement import Placed
 
 
 def coverage(mask: NDArray[np.bool_], place: Placed, side: int) -> NDArray[np.float32]:
-    """How much of each place of the decoder's answer an object covers.
+    """How much of each place an object covers.
 
-    The way is that of the picture itself: scaled, padded, then averaged over each place, so that a decoder
-    that answers with these shares gives the mask back when the processor enlarges and cuts them.
+    The way is that of the picture itself: scaled, padded, then averaged over each place, so that an answer of
+    these shares gives the mask back when the processor enlarges and cuts it.
 
     Args:
         mask: (H, W) bool of the picture.
         place: where the picture lies in the model's input.
-        side: of the decoder's answer; divides that of the input.
+        side: places in a row; divides that of the input.
 
     Returns:
         (side, side) float32, 0 to 1.
@@ -33,7 +33,7 @@ def coverage(mask: NDArray[np.bool_], place: Placed, side: int) -> NDArray[np.fl
 
 
 def inside(place: Placed, side: int) -> NDArray[np.float32]:
-    """How much of each place of the decoder's answer lies in the picture: (side, side) float32, 0 to 1."""
+    """How much of each place lies in the picture: (side, side) float32, 0 to 1."""
     return _averaged(np.ones(place.resized, np.float32), place, side)
 
 

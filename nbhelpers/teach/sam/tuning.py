@@ -181,7 +181,7 @@ def _peak(loaded: "Loaded", seen: "Watch") -> int:
 
 
 def _fit(job: _Job, report: "LoraReport") -> "FitResult":
-    from nbhelpers.teach.sam.decoder import DecoderLoss, PromptedDecoder, side_of
+    from nbhelpers.teach.sam.decoder import DecoderLoss, PromptedDecoder, target_side
     from nbhelpers.training import fit
 
     part, settings = job.settings.segmenter, job.settings
@@ -189,7 +189,7 @@ def _fit(job: _Job, report: "LoraReport") -> "FitResult":
         job.train,
         job.embeddings["train"],
         job.loaded.processor,
-        side_of(job.loaded.config),
+        target_side(job.loaded.config),
         batch=part.batch,
         box_jitter=part.box_jitter,
         points=part.points,
@@ -226,7 +226,7 @@ def _report(job: _Job, tuned: TunedTeacher) -> None:
         f"after {tuned.steps} steps, {tuned.seconds:.0f} s"
     )
     if after["value"] <= before["value"]:
-        job.say("tuning made the masks no better: use the model without the adapter, or train it longer")
+        job.say("tuning made the masks no better; more labels, more steps or smaller ones may")
     first, *later = tuned.seconds_per_epoch
     if later and job.embeddings["train"].encoded:
         mean = sum(later) / len(later)
