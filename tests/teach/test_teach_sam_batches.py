@@ -1,6 +1,7 @@
 """Training batches of SAM: a function of their number, prompts and targets in one frame."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -206,3 +207,19 @@ def test_an_annotation_without_a_box_gets_the_tight_one(scenes, tmp_path):
 
     before, after = pictures_of(scenes)[0], pictures_of(changed(scenes, tmp_path, change))[0]
     np.testing.assert_allclose(after.boxes[0], before.boxes[0], atol=1)
+
+
+def test_the_loss_sees_an_answer_as_the_processor_enlarges_it():
+    """A random answer overlaps wholly with its own mask, made by the stock processor at twice its side."""
+    from nbhelpers.teach.sam.decoder import DecoderLoss, side_of, target_side
+
+    model, processor = twin()
+    side, large = side_of(model.config), target_side(model.config)
+    assert (side, large) == (64, 128)
+    answer = torch.randn(1, side, side, generator=torch.Generator().manual_seed(0))
+    sizes = torch.tensor([[large, large]])
+    masks = processor.image_processor.post_process_masks([answer[:, None]], sizes, sizes)[0][:, 0]
+    batch = SimpleNamespace(target=masks.float(), valid=torch.ones_like(masks, dtype=torch.float32))
+    found = DecoderLoss()(lambda _: (answer, torch.ones(1)), batch)
+    assert found["iou"] == 0, "overlap 1 was foretold, and it is 1"
+    assert 0 < found["dice"] < 1

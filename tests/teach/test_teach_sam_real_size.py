@@ -5,7 +5,7 @@ import torch
 
 from nbhelpers.models import add_lora, family_of, full_config
 from nbhelpers.settings.sections import SamSettings, TeachSection
-from nbhelpers.teach.sam.decoder import PromptedDecoder, side_of
+from nbhelpers.teach.sam.decoder import PromptedDecoder, side_of, target_side
 from nbhelpers.teach.sam.outlines import prompt
 from nbhelpers.teach.sam.plan import level_shapes, tuning_plan
 
@@ -29,7 +29,7 @@ def test_shapes_and_counts(name, levels):
     config = full_config(name)
     family = family_of(config)
     assert level_shapes(family, config) == levels
-    assert side_of(config) == 256
+    assert (side_of(config), target_side(config)) == (256, 512)
     report = add_lora(family.meta_model(config), family, None, 8, 16)
     assert report.trainable == 94_208
     assert all(module.startswith("mask_decoder.transformer.") for module in report.modules)
