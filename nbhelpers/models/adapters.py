@@ -201,14 +201,18 @@ def _check_shapes(model: "nn.Module", folder: Path) -> None:
     from safetensors import safe_open
 
     modules = dict(model.named_modules())
+    pairs = 0
     with safe_open(folder / _TENSORS, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118  safe_open is no mapping
             target, _, part = name.removeprefix("base_model.model.").partition(".lora_")
             if part not in {"A.weight", "B.weight"}:
                 continue
+            pairs += 1
             side = "in_features" if part[0] == "A" else "out_features"
             size = file.get_slice(name).get_shape()[1 if part[0] == "A" else 0]
             _check_layer(modules.get(target), target, side, size, folder)
+    if not pairs:  # peft would only warn, and the answers would be those of the base alone
+        raise BadInput(f"{folder / _TENSORS}: holds no low-rank tensors; save the adapter again")
 
 
 def _check_layer(layer: Any, target: str, side: str, size: int, folder: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from family_configs import small_model
 
 from nbhelpers import __version__
+from nbhelpers.artifacts import sha256_file
 from nbhelpers.errors import BadInput
 from nbhelpers.memory.shapes import Shapes
 from nbhelpers.models import add_lora, load, load_adapter, merge_adapter, read_adapter, save_adapter
@@ -137,6 +138,21 @@ def test_damaged_and_foreign_folders_are_refused(base, tmp_path):
         read_adapter(tmp_path / "adapter")
     with pytest.raises(BadInput, match=r"has no nbhelpers_adapter\.json"):
         read_adapter(base)
+
+
+def test_an_adapter_none_of_whose_tensors_would_be_used_is_refused(base, tmp_path):
+    """peft only warns of names it does not know, and the answers would be those of the base alone."""
+    from safetensors.torch import load_file, save_file
+
+    saved(base, tmp_path / "adapter")
+    file, note = (
+        tmp_path / "adapter" / "adapter_model.safetensors",
+        tmp_path / "adapter/nbhelpers_adapter.json",
+    )
+    save_file({name.replace(".lora_", "."): value for name, value in load_file(file).items()}, file)
+    note.write_text(json.dumps({**json.loads(note.read_text()), "sha256": sha256_file(file)}))
+    with pytest.raises(BadInput, match="holds no low-rank tensors"):
+        load_adapter(load(str(base), shapes=SMALL).model, tmp_path / "adapter")
 
 
 def test_nothing_but_an_adapter_is_replaced(base, tmp_path):
