@@ -145,10 +145,8 @@ def test_an_adapter_none_of_whose_tensors_would_be_used_is_refused(base, tmp_pat
     from safetensors.torch import load_file, save_file
 
     saved(base, tmp_path / "adapter")
-    file, note = (
-        tmp_path / "adapter" / "adapter_model.safetensors",
-        tmp_path / "adapter/nbhelpers_adapter.json",
-    )
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    note = tmp_path / "adapter" / "nbhelpers_adapter.json"
     save_file({name.replace(".lora_", "."): value for name, value in load_file(file).items()}, file)
     note.write_text(json.dumps({**json.loads(note.read_text()), "sha256": sha256_file(file)}))
     with pytest.raises(BadInput, match="holds no low-rank tensors"):
