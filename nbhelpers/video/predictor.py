@@ -86,19 +86,32 @@ class VideoPredictor:
         Raises:
             BadInput: the adapter is damaged or of another model; the one before stays.
         """
-        from nbhelpers.models import load_adapter, read_adapter
+        from nbhelpers.models import read_adapter
+
+        before = self.adapter
+        if adapter is not None:
+            read_adapter(adapter)  # what is damaged is refused before anything is taken off
+        self._take_off()
+        try:
+            self._put_on(adapter)
+        except BadInput:
+            self._take_off()
+            self._put_on(before)
+            raise
+
+    def _take_off(self) -> None:
+        if hasattr(self.model, "unload"):
+            self.model.unload()
+        self.loaded.model.__dict__.pop("peft_config", None)
+        self.model, self.adapter = self.loaded.model, None
+
+    def _put_on(self, adapter: str | Path | None) -> None:
+        from nbhelpers.models import load_adapter
 
         if adapter is not None:
-            read_adapter(adapter)
-        if self.adapter is not None:
-            self.model.unload()
-            self.loaded.model.__dict__.pop("peft_config", None)
-        self.model, self.adapter = self.loaded.model, None
-        if adapter is None:
-            return
-        self.model = load_adapter(self.loaded.model, adapter).eval()
-        self.adapter = Path(adapter)
-        self._taught(read_beside(adapter))
+            self.model = load_adapter(self.loaded.model, adapter).eval()
+            self.adapter = Path(adapter)
+            self._taught(read_beside(adapter))
 
     def _taught(self, beside: Beside) -> None:
         """Show and ask as the adapter was tuned."""

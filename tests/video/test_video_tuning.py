@@ -96,6 +96,24 @@ def test_the_adapter_answers(tuned, clips):
     assert [one.text for one in bare.predict(clips[1])] == without
 
 
+def test_an_adapter_of_another_model_leaves_the_one_before(tuned, clips, tmp_path):
+    import shutil
+
+    from nbhelpers.artifacts import read_json, write_json
+
+    made, _, _, _ = tuned
+    other = tmp_path / "other"
+    shutil.copytree(made.adapter, other)
+    record = read_json(other / "nbhelpers_adapter.json")
+    write_json(other / "nbhelpers_adapter.json", record | {"base": "another/model", "revision": "1"})
+    predictor = VideoPredictor.load("tiny/qwen2.5-vl", made.adapter, device="cpu")
+    before = [one.text for one in predictor.predict(clips[1])]
+    with pytest.raises(BadInput, match="is made for another/model"):
+        predictor.swap(other)
+    assert predictor.adapter == made.adapter
+    assert [one.text for one in predictor.predict(clips[1])] == before
+
+
 def test_a_deadline_leaves_a_checkpoint_to_go_on_from(clips, tmp_path):
     short = SMALL.model_copy(update={"steps": 400, "max_minutes": 0.1, "validations": 1, "val_clips": 2})
     cut = tune_video(twin(), *clips, short, tmp_path, say=quiet)
