@@ -63,10 +63,11 @@ def nearest(frame_times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
 def frame_index(path: Path) -> FrameIndex:
     """The frames of a file; read once, and again when the file has changed.
 
+    Errors name the path as it was given.
+
     Raises:
         BadInput: see `open_video`; and: no frame in it, or none that can be decoded.
     """
-    path = Path(path).absolute()
     state = path.stat() if path.is_file() else None
     return _read_index(path, state.st_size if state else 0, state.st_mtime_ns if state else 0)
 
