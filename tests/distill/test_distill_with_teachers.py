@@ -21,7 +21,7 @@ def quiet(line):
 def settings(**losses):
     from nbhelpers.settings.sections import LossSettings
 
-    return quick(losses=LossSettings(**losses), batch=2)
+    return quick(losses=LossSettings(**losses), batch=2, pseudo_weight="score")
 
 
 @pytest.fixture
