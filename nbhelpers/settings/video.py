@@ -68,6 +68,12 @@ class VideoSection(Section):
     keep_features: bool = Field(
         True, description="where the vision tower is not trained, compute what it makes of a clip once"
     )
+    name_weight: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="what a token of an operation's name counts in the loss; others count 1",
+    )
     light: float = Field(
         0.0, ge=0, le=1, description="how far the light of clips is varied where pixels are kept; 0: not"
     )

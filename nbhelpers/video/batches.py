@@ -84,13 +84,16 @@ def answer_loss(model: Any, batch: dict[str, Any]) -> "dict[str, Tensor]":
 
     Answers end in the last column of every row, so the logits of the last columns are all that is needed:
     over thousands of visual tokens and a vocabulary of 150,000 the rest would be most of a step's memory.
-    The mean is over tokens, and the number of tokens is the weight that adds micro-batches up to one batch.
+    The mean is over tokens, each by its weight where the batch has some; their sum is the weight that adds
+    micro-batches up to one batch.
     """
+    import torch
     from torch.nn import functional
 
-    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    inputs = {name: value for name, value in batch.items() if name not in ("labels", "weights")}
     labels = batch["labels"]
     logits = model(**inputs, use_cache=False, logits_to_keep=labels.shape[1] + 1).logits[:, :-1]
     answered = labels != -100
-    loss = functional.cross_entropy(logits[answered].float(), labels[answered])
-    return {"loss": loss, "weight": answered.sum()}
+    losses = functional.cross_entropy(logits[answered].float(), labels[answered], reduction="none")
+    weights = batch["weights"][answered] if "weights" in batch else torch.ones_like(losses)
+    return {"loss": (losses * weights).sum() / weights.sum(), "weight": weights.sum()}

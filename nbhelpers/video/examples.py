@@ -1,9 +1,12 @@
 """Clips to learn from: their tokens in memory, what stands for their pictures on disk."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nbhelpers.data.operations import Answer
 from nbhelpers.errors import BadInput
 from nbhelpers.video.answers import as_seen
 from nbhelpers.video.conversation import answer_text, model_inputs, telling_of
@@ -27,6 +30,7 @@ class Example:
         others: what it gives per clip or picture: grids, seconds per grid.
         answer: (answer,) int64 ids of the answer and the end of the turn.
         pixels: the name under which its pictures go in.
+        weights: (answer,) what each id of the answer counts in the loss; None where all count alike.
     """
 
     key: str
@@ -34,6 +38,7 @@ class Example:
     others: "dict[str, Tensor]"
     answer: "Tensor"
     pixels: str
+    weights: "Tensor | None" = None
 
     @property
     def length(self) -> int:
@@ -49,20 +54,26 @@ class Examples:
         loaded: model and processor.
         cache: where features or pixel values are kept.
         frozen: keep what the vision tower makes of the pixels, not the pixels.
+        name_weight: what a token of an operation's name counts, where others count 1.
 
     Attributes:
         computed: how often the tower ran, or a clip was processed again.
     """
 
     def __init__(
-        self, samples: Sequence[VideoSample], loaded: "Loaded", cache: "TensorCache", frozen: bool
+        self,
+        samples: Sequence[VideoSample],
+        loaded: "Loaded",
+        cache: "TensorCache",
+        frozen: bool,
+        name_weight: float = 1.0,
     ) -> None:
         missing = [sample.name for sample in samples if sample.answer is None]
         if missing or not samples:
             what = f"clip {missing[0]} has no answer" if missing else "there are none"
             raise BadInput(f"clips to learn from: {what}")
         self.samples, self.frozen, self.computed = list(samples), frozen, 0
-        self._loaded, self._cache = loaded, cache
+        self._loaded, self._cache, self._name_weight = loaded, cache, name_weight
         self._examples: dict[int, Example] = {}
 
     def __len__(self) -> int:
@@ -111,8 +122,20 @@ class Examples:
         processor = self._loaded.processor
         text = answer_text(processor, sample, told, seen)
         ids = processor.tokenizer.encode(text, add_special_tokens=False)
+        weights = None if self._name_weight == 1 else self._weights(text, seen)
         per_token, others = _apart({name: value for name, value in inputs.items() if name != pixels})
-        return Example(key, per_token, others, torch.tensor(ids), pixels)
+        return Example(key, per_token, others, torch.tensor(ids), pixels, weights)
+
+    def _weights(self, text: str, answer: Answer) -> "Tensor":
+        """What each token of an answer counts: more, where it holds a part of an operation's name."""
+        import torch
+
+        words = self._loaded.processor.tokenizer
+        places = words(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        names = {json.dumps(name) for name in (answer.operation, answer.next_operation)}
+        spans = [found.span() for name in names for found in re.finditer(re.escape(name), text)]
+        named = [any(start < high and low < end for low, high in spans) for start, end in places]
+        return torch.where(torch.tensor(named), self._name_weight, 1.0)
 
 
 def _apart(inputs: "dict[str, Tensor]") -> "tuple[dict[str, Tensor], dict[str, Tensor]]":
@@ -135,7 +158,7 @@ def collate(
 
     Returns:
         The model's inputs, and with answers `labels`: (batch, longest answer) int64, the ids in the last
-        columns, -100 before shorter ones.
+        columns, -100 before shorter ones; and `weights` of the same shape where they do not count alike.
     """
     import torch
 
@@ -154,7 +177,12 @@ def collate(
     for name in examples[0].others:
         batch[name] = torch.cat([example.others[name] for example in examples])
     batch[examples[0].pixels] = torch.cat(list(pictures))
-    return batch | ({"labels": _left([e.answer for e in examples], -100)} if answers else {})
+    if not answers:
+        return batch
+    batch["labels"] = _left([example.answer for example in examples], -100)
+    if examples[0].weights is not None:
+        batch["weights"] = _left([e.weights for e in examples if e.weights is not None], 0)
+    return batch
 
 
 def _left(rows: "Sequence[Tensor]", pad: int) -> "Tensor":

@@ -74,7 +74,8 @@ def tune_video(
     cache = _cache(folder, settings, pixels_digest(loaded.processor) if reason else digest)
     job = Job(
         loaded, settings, folder, say, mark, reason,
-        Examples(learn, loaded, cache, not reason), Examples(check, loaded, cache, not reason),
+        Examples(learn, loaded, cache, not reason, settings.name_weight),
+        Examples(check, loaded, cache, not reason),
         _sources(train), began + 60 * settings.max_minutes, tuple(operations) or _named(learn),
     )  # fmt: skip
     handed = contextlib.nullcontext() if reason else features_for_pixels(loaded.model)

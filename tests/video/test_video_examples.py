@@ -176,3 +176,25 @@ def test_light_changes_pixels_as_it_changes_frames(clips, tmp_path):
     assert torch.equal(light(inputs["pixel_values_videos"], (1, 2)), relit)
     assert not torch.equal(light(inputs["pixel_values_videos"], (1, 3)), relit)
     assert Light(0.0, seen.image_mean, seen.image_std)(relit, (1,)) is relit
+
+
+def test_names_may_count_more(loaded, clips, tmp_path):
+    cache = TensorCache(tmp_path, 1.0, "pixels")
+    given = Examples([sample_of(clip) for clip in clips], loaded, cache, False, name_weight=3.0).prepare(
+        "clips"
+    )
+    words = loaded.processor.tokenizer
+    for number, clip in enumerate(clips):
+        one = given.example(number)
+        heavy = words.decode(one.answer[one.weights == 3.0])
+        assert clip.operation.name in heavy and clip.next_operation.name in heavy
+        assert not any(letter.isdigit() for letter in heavy) and "start_s" not in heavy
+    batch, model = batch_of(given, range(6)), loaded.model.eval()
+    assert batch["weights"].shape == batch["labels"].shape
+    with torch.no_grad():
+        found = answer_loss(model, batch)
+        rows = [answer_loss(model, batch_of(given, [k])) for k in range(6)]
+    total = sum(float(row["weight"]) for row in rows)
+    assert float(found["weight"]) == pytest.approx(total)
+    by_parts = sum(float(row["loss"]) * float(row["weight"]) for row in rows) / total
+    assert float(found["loss"]) == pytest.approx(by_parts, rel=1e-5)
