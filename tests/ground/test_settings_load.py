@@ -234,7 +234,7 @@ def test_a_missing_variable_names_file_key_and_variable(write):
         ("teach.detector.roles=[1]", "teach.detector.roles is [1]; allowed: a list of text, null"),
         ("teach.precision=fp6", "teach.precision is 'fp6' (did you mean 'fp16'?); allowed: 'auto', 'no'"),
         ("distill.losses.logits=1", "unknown key distill.losses.logits (did you mean 'logit'?)"),
-        ("video.fps=1", "unknown section 'video'"),
+        ("music.fps=1", "unknown section 'music'"),
         ("data.seed=many", "data.seed is 'many'; allowed: a whole number at least 0"),
         ("data.seed=-1", "data.seed is -1; allowed: a whole number at least 0"),
         ("data.seed=1.5", "data.seed is 1.5; allowed: a whole number"),
