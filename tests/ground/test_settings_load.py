@@ -40,7 +40,8 @@ def test_the_three_profiles_load_and_hold_every_phase():
     for name in profile_names():
         found = load_settings(name)
         assert (found.profile, found.reason) == (name, "it was asked for")
-        assert list(found.to_dict()) == list(SECTIONS) == ["memory", "data", "video", "teach", "distill", "export"]
+        sections = ["memory", "data", "video", "teach", "distill", "export"]
+        assert list(found.to_dict()) == list(SECTIONS) == sections
 
 
 def test_the_default_budget_is_16_gib_with_2_kept_free():
