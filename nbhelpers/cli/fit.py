@@ -74,6 +74,12 @@ def add_to(app: typer.Typer) -> None:
         device: Annotated[
             Device, typer.Option(help="auto: a GPU where --budget is given or one is here, else the CPU.")
         ] = Device.auto,
+        capability: Annotated[
+            str | None,
+            typer.Option(
+                metavar="X.Y", help="Of the GPU meant: 8.6 for a 3090; by default 7.5, or of one here."
+            ),
+        ] = None,
     ) -> Answer:
         """Predict the memory of one step from the model's configuration, without weights and without a GPU.
 
@@ -89,7 +95,7 @@ def add_to(app: typer.Typer) -> None:
         shapes = Shapes(batch, count, frames, size, text_tokens, new_tokens)
         found = plan(
             model, task.value, shapes, quantize.value if quantize else None, dtype=dtype,
-            gradient_checkpointing=not no_checkpointing, device=kind,
+            gradient_checkpointing=not no_checkpointing, device=kind, capability=_capability(capability),
         )  # fmt: skip
         return Answer({"model": model, **describe(found, allowed)}, _text(model, found, allowed))
 
@@ -100,6 +106,20 @@ def _device(device: Device, budget: float | None) -> str:
     from nbhelpers.runtime import gpus
 
     return "cuda" if budget is not None or gpus() else "cpu"
+
+
+def _capability(given: str | None) -> tuple[int, int] | None:
+    """Compute capability as CUDA counts it; it decides number formats and attention kernels.
+
+    Raises:
+        BadInput: not two numbers with a point between.
+    """
+    if given is None:
+        return None
+    major, _, minor = given.partition(".")
+    if not (major.isdecimal() and minor.isdecimal() and len(given) < 6):
+        raise BadInput(f"--capability {given}: give it as NVIDIA does, such as 7.5 (T4) or 8.6 (RTX 3090)")
+    return int(major), int(minor)
 
 
 def _budget(budget: float | None, device: str) -> "Budget":
@@ -135,7 +155,7 @@ def _check_inputs(model: str, images: int | None, frames: int) -> None:
 def _text(model: str, found: "MemoryPlan", allowed: "Budget") -> str:
     reason = found.fits(allowed)[1]
     head = f"{model}, {found.task} in {found.quantize or found.dtype} on {found.device}: {reason}"
-    lines: list[Any] = [head, found.table()]
+    lines: list[Any] = [head, f"{found.dtype}: {found.dtype_reason}", found.table()]
     lines += [f"Note: {note}" for note in found.notes]
     advice = found.advice()
     if advice:

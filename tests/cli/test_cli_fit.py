@@ -58,6 +58,7 @@ def test_four_bits_leave_embeddings_and_norms():
         (["qwen2.5-coder-0.5b", "--batch", "0"], "batch 0"),
         (["qwen2.5-coder-0.5b", "--dtype", "float8"], "dtype"),
         (["gemma-3-4b", "--dtype", "float16", "--budget", "16"], "overflows in float16"),
+        (["qwen2.5-coder-0.5b", "--budget", "16", "--capability", "8"], "such as 7.5 (T4)"),
     ],
 )
 def test_what_cannot_be_answered_is_one_sentence(arguments, message):
@@ -65,6 +66,13 @@ def test_what_cannot_be_answered_is_one_sentence(arguments, message):
     assert answer.exit_code == 2
     assert message in answer.error
     assert "\n" not in answer.error
+
+
+def test_a_gpu_that_is_not_here_is_planned_by_its_capability():
+    arguments = ["fit", "qwen2.5-coder-0.5b", *SMALL, "--budget", "24", "--capability"]
+    t4, rtx3090 = run([*arguments, "7.5"]), run([*arguments, "8.6"])
+    assert (t4.data["dtype"], rtx3090.data["dtype"]) == ("float16", "bfloat16")
+    assert "compute capability 7.5" in t4.text and "8.6" in rtx3090.text
 
 
 @pytest.mark.slow
