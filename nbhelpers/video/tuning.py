@@ -58,6 +58,7 @@ def tune_video(
             adapter changed.
     """
     from nbhelpers.models import as_it_was
+    from nbhelpers.training.generators import generators_kept
 
     began, folder = time.time(), Path(folder)
     limit_area(loaded.processor, loaded.family.model_type, settings.size_px, settings.frames)
@@ -79,7 +80,7 @@ def tune_video(
         _sources(train), began + 60 * settings.max_minutes, tuple(operations) or _named(learn),
     )  # fmt: skip
     handed = contextlib.nullcontext() if reason else features_for_pixels(loaded.model)
-    with as_it_was(loaded.model), handed:
+    with generators_kept(), as_it_was(loaded.model), handed:
         return _tune(job)
 
 
