@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from nbhelpers.models.comparing import Compared, compare_step, compare_steps
     from nbhelpers.models.families import FAMILIES, Family, family_of
+    from nbhelpers.models.first import load_first
     from nbhelpers.models.fitting import RTX3090, T4, Fit, Target, fits_table, plan
     from nbhelpers.models.forecasting import PURPOSES, Purpose, forecast, forecasts, this_machine
     from nbhelpers.models.hub import hub_unreachable
@@ -51,6 +52,7 @@ _HOME = {
     "twin_folder": "places",
     "twins_root": "places",
     "load": "loading",
+    "load_first": "first",
     "Loaded": "loaded",
     "NothingFits": "rungs",
     "Rung": "rungs",
@@ -104,6 +106,7 @@ __all__ = [
     "twin_folder",
     "twins_root",
     "load",
+    "load_first",
     "Loaded",
     "NothingFits",
     "Rung",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nbhelpers.memory.shapes import Shapes
 
 if TYPE_CHECKING:
-    from nbhelpers.models import Loaded, Rung
+    from nbhelpers.models import Loaded
     from nbhelpers.settings import LoraSettings
 
 # What a prompt takes: words, a full stop after each class, [CLS] and [SEP]. Tokenizers part rare words.
@@ -93,18 +93,9 @@ def load_teacher(
     Raises:
         NothingFits: no candidate could be taken; says of each why.
     """
-    from nbhelpers.models import NothingFits, load
+    from nbhelpers.models import load_first
 
-    left: list[Rung] = []
-    for name in candidates(purpose, settings, profile):
-        shapes = step_shapes(purpose, name, settings, class_names)  # a twin's pictures are smaller
-        try:
-            loaded = load(name, task="tune", device=device, shapes=shapes)
-        except NothingFits as refused:
-            left += refused.rungs
-            say(f"{purpose}: {name} is left: {refused.rungs[-1].reason}")
-            continue
-        say(f"{purpose}: {name} is taken: {loaded.reason}")
-        loaded.rungs = [*left, *loaded.rungs]
-        return loaded
-    raise NothingFits(left)
+    def options(name: str) -> dict[str, Any]:  # a twin's pictures are smaller
+        return {"task": "tune", "device": device, "shapes": step_shapes(purpose, name, settings, class_names)}
+
+    return load_first(candidates(purpose, settings, profile), options, say=say, label=purpose)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbhelpers.training.loop import FitResult, fit
-    from nbhelpers.training.settings import FitSettings
+    from nbhelpers.training.settings import FitSettings, autocast_for
 
-_HOME = {"fit": "loop", "FitResult": "loop", "FitSettings": "settings"}
+_HOME = {"fit": "loop", "FitResult": "loop", "FitSettings": "settings", "autocast_for": "settings"}
 
-__all__ = ["fit", "FitSettings", "FitResult"]
+__all__ = ["fit", "FitSettings", "FitResult", "autocast_for"]
 
 
 def __getattr__(name: str) -> Any:

@@ -101,3 +101,14 @@ class FitSettings:
             ("average_warmup", self.average_warmup >= 1, "1 or more"),
             ("prefetch", self.prefetch >= 0, "0 or more"),
         ]
+
+
+def autocast_for(dtype: object, wanted: Literal["auto", "no", "fp16", "bf16"]) -> Precision:
+    """The autocast format of a training.
+
+    Args:
+        dtype: the loaded weights', as a torch dtype: a family's rule for the machine chose it.
+        wanted: `auto` follows the weights; float32 weights are then computed with as they are.
+    """
+    by_dtype: dict[str, Precision] = {"torch.float16": "fp16", "torch.bfloat16": "bf16"}
+    return by_dtype.get(str(dtype), "no") if wanted == "auto" else wanted

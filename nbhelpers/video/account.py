@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from nbhelpers.training.epochs import seconds_per_epoch
 from nbhelpers.video.adapter import write_beside
-from nbhelpers.video.course import seconds_per_epoch
 from nbhelpers.video.plan import tuning_plan
 from nbhelpers.video.tuned import ADAPTER, TunedVideo
 

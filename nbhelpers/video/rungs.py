@@ -1,12 +1,12 @@
 """Which model is tuned: the profile's models from the largest down, or the one that was named."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbhelpers.video.plan import shapes_of
 
 if TYPE_CHECKING:
-    from nbhelpers.models import Loaded, Rung
+    from nbhelpers.models import Loaded
     from nbhelpers.settings import VideoSection
 
 _DRAWN_PX = 84  # what the twin's own processor brings frames to
@@ -45,25 +45,21 @@ def load_video_model(
     Raises:
         NothingFits: no candidate could be taken; says of each why.
     """
-    from nbhelpers.models import NothingFits, load
+    from nbhelpers.models import load_first
     from nbhelpers.runtime import choose_device
 
-    where, left = choose_device(device).value, list["Rung"]()
-    for name in candidates(settings, profile):
-        try:
-            loaded = load(
-                name, task="tune", quantize=packing(settings, name, where), device=where,
-                shapes=shapes_of(settings, settings.size_px or _DRAWN_PX),
-                gradient_checkpointing=checkpointing(settings, where),
-            )  # fmt: skip
-        except NothingFits as refused:
-            left += refused.rungs
-            say(f"{name} is left: {refused.rungs[-1].reason}")
-            continue
-        say(f"{name} is taken: {loaded.reason}")
-        loaded.rungs = [*left, *loaded.rungs]
-        return loaded
-    raise NothingFits(left)
+    where = choose_device(device).value
+
+    def options(name: str) -> dict[str, Any]:
+        return {
+            "task": "tune",
+            "quantize": packing(settings, name, where),
+            "device": where,
+            "shapes": shapes_of(settings, settings.size_px or _DRAWN_PX),
+            "gradient_checkpointing": checkpointing(settings, where),
+        }
+
+    return load_first(candidates(settings, profile), options, say=say)
 
 
 def packing(settings: "VideoSection", name: str, device: str) -> str | None:

@@ -12,7 +12,6 @@ from nbhelpers.errors import BadInput, CheckFailed
 from nbhelpers.models import load, load_adapter, read_adapter, tensor_digests
 from nbhelpers.settings.sections import LoraSettings, TeachSection
 from nbhelpers.teach.grounding_dino import tune_grounding_dino
-from nbhelpers.teach.grounding_dino.fitting import epoch_seconds
 from nbhelpers.teach.grounding_dino.job import choose_precision
 
 
@@ -211,14 +210,6 @@ def test_precision_follows_the_device_and_the_weights():
     newer = SimpleNamespace(device="cuda:0", dtype=torch.bfloat16)
     assert [choose_precision(one, "auto") for one in (cpu, t4, newer)] == ["no", "fp16", "bf16"]
     assert choose_precision(t4, "no") == "no"
-
-
-def test_seconds_are_of_whole_passes_also_with_micro_batches():
-    rows = [{"step": step, "seconds": 1.0} for step in range(1, 8)]
-    rows.insert(3, {"step": 3, "scores": {}})
-    assert epoch_seconds(rows, per_epoch=3, accumulate=1) == [3.0, 3.0]
-    assert epoch_seconds(rows, per_epoch=4, accumulate=2) == [2.0, 2.0, 2.0]
-    assert epoch_seconds(rows[:2], per_epoch=3, accumulate=1) == []
 
 
 @pytest.mark.slow

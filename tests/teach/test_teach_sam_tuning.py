@@ -14,7 +14,7 @@ from nbhelpers.models import family_of, load, load_adapter, read_adapter, tensor
 from nbhelpers.settings.sections import SamSettings, TeachSection
 from nbhelpers.teach.sam import tune_sam
 from nbhelpers.teach.sam.batches import SamBatches
-from nbhelpers.teach.sam.course import fit_settings, seconds_per_epoch
+from nbhelpers.teach.sam.course import fit_settings
 
 
 @pytest.fixture(scope="module")
@@ -229,14 +229,6 @@ def test_a_loss_that_is_no_number_stops_it(sets, tmp_path, monkeypatch):
     )
     with pytest.raises(CheckFailed, match="the loss is nan"):
         tune(sets, tmp_path / "sam")
-
-
-def test_seconds_of_epochs():
-    rows = [{"step": step, "seconds": float(step)} for step in (1, 2, 3, 4)] + [{"step": 4, "scores": {}}]
-    assert seconds_per_epoch(rows, per_step=2, images=4) == [3.0, 7.0]
-    assert seconds_per_epoch(rows, per_step=2, images=3) == [1 + 1, 1 + 3]  # the second step counts for both
-    assert seconds_per_epoch(rows, per_step=2, images=100) == [10.0]
-    assert seconds_per_epoch(rows, per_step=6, images=3) == [0.5, 0.5, 1, 1, 1.5, 1.5, 2, 2]
 
 
 def test_record_names_the_adapter_by_its_place(tuned):

@@ -62,20 +62,3 @@ def fit_settings(job: "Job") -> "FitSettings":
         monitor=MONITOR, patience=lora.patience, max_seconds=60 * settings.max_minutes, seed=settings.seed,
         tensorboard=settings.tensorboard,
     )  # fmt: skip
-
-
-def epoch_seconds(history: list[dict[str, Any]], per_epoch: int, accumulate: int) -> list[float]:
-    """Seconds of the steps of every whole pass over the images, in order; validation not counted.
-
-    Args:
-        history: rows as `fit` gives them, one per step.
-        per_epoch: batches in a pass.
-        accumulate: batches in a step; a step belongs to the pass in which it began.
-    """
-    sums: dict[int, float] = {}
-    steps = [row for row in history if "seconds" in row]
-    for row in steps:
-        epoch = (row["step"] - 1) * accumulate // per_epoch
-        sums[epoch] = sums.get(epoch, 0.0) + row["seconds"]
-    whole = len(steps) * accumulate // per_epoch
-    return [round(sums[epoch], 4) for epoch in range(whole) if epoch in sums]

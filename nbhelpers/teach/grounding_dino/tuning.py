@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from nbhelpers.errors import CheckFailed
 from nbhelpers.teach.grounding_dino.finished import ADAPTER, fingerprint, finished, remember
-from nbhelpers.teach.grounding_dino.fitting import epoch_seconds, fit_adapter
+from nbhelpers.teach.grounding_dino.fitting import fit_adapter
 from nbhelpers.teach.grounding_dino.job import Job, Scores, choose_precision, in_words, refuse_other_classes
 from nbhelpers.teach.tuned import TunedTeacher
+from nbhelpers.training.epochs import seconds_per_epoch
 
 if TYPE_CHECKING:
     from nbhelpers.data.coco import CocoSet
@@ -113,7 +114,7 @@ def _tune(job: Job, report: "LoraReport", before: Scores) -> TunedTeacher:
         name=NAME, base=loaded.name, revision=loaded.revision, adapter=adapter, roles=report.roles,
         trainable=report.trainable, total=report.total, before=before, after=after, steps=result.steps,
         stopped=result.stopped, seconds=result.seconds,
-        seconds_per_epoch=epoch_seconds(result.history, batches.per_epoch, lora.accumulate),
+        seconds_per_epoch=seconds_per_epoch(result.history, batches.per_epoch / lora.accumulate),
         predicted_bytes=predicted, peak_bytes=_peak(loaded, seen), history=result.history,
         resumed=result.resumed_from > 0,
     )  # fmt: skip

@@ -1,13 +1,11 @@
-"""How a training of the mask decoder is steered, and what its records say of it."""
+"""How a training of the mask decoder is steered."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nbhelpers.models import Loaded
     from nbhelpers.settings.sections import TeachSection
     from nbhelpers.training import FitSettings
-    from nbhelpers.training.settings import Precision
 
 MONITOR = "mask_iou"
 _WARMUP = 0.05  # share of the steps
@@ -15,11 +13,9 @@ _WARMUP = 0.05  # share of the steps
 
 def fit_settings(settings: "TeachSection", loaded: "Loaded") -> "FitSettings":
     """How the loop is steered: the part for this teacher, and what all teachers share."""
-    from nbhelpers.training import FitSettings
+    from nbhelpers.training import FitSettings, autocast_for
 
     part = settings.segmenter
-    by_dtype: dict[str, Precision] = {"torch.float16": "fp16", "torch.bfloat16": "bf16"}
-    auto = by_dtype.get(str(loaded.dtype), "no")
     return FitSettings(
         steps=part.steps,
         learning_rate=part.learning_rate,
@@ -27,7 +23,7 @@ def fit_settings(settings: "TeachSection", loaded: "Loaded") -> "FitSettings":
         weight_decay=0.0,
         clip=settings.clip,
         accumulate=part.accumulate,
-        precision=auto if settings.precision == "auto" else settings.precision,
+        precision=autocast_for(loaded.dtype, settings.precision),
         validate_every=max(1, part.steps // part.validations),
         monitor=MONITOR,
         patience=part.patience,
@@ -35,24 +31,3 @@ def fit_settings(settings: "TeachSection", loaded: "Loaded") -> "FitSettings":
         seed=settings.seed,
         tensorboard=settings.tensorboard,
     )
-
-
-def seconds_per_epoch(history: Sequence[dict[str, Any]], per_step: int, images: int) -> list[float]:
-    """Seconds of each pass over the images, from the seconds of the steps.
-
-    Args:
-        history: rows of a training's records, one per step (those of validations are passed over).
-        per_step: images in a step.
-        images: in an epoch. A step across the end of one counts for both by its share.
-
-    Returns:
-        Of every whole epoch; where there is none, the seconds of what was seen.
-    """
-    steps = [row for row in history if "seconds" in row]
-    epochs = [0.0] * (len(steps) * per_step // images + 1)
-    for row in steps:
-        first = (int(row["step"]) - 1) * per_step
-        for image in range(first, first + per_step):
-            if image // images < len(epochs):
-                epochs[image // images] += float(row["seconds"]) / per_step
-    return epochs[:-1] or epochs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nbhelpers.artifacts import read_json, write_json
 from nbhelpers.errors import BadInput
 from nbhelpers.teach.sam.batches import SamBatches
-from nbhelpers.teach.sam.course import MONITOR, fit_settings, seconds_per_epoch
+from nbhelpers.teach.sam.course import MONITOR, fit_settings
 from nbhelpers.teach.sam.embeddings import EmbeddingCache, encoder_digest
 from nbhelpers.teach.sam.kept import KeptEmbeddings
 from nbhelpers.teach.sam.objects import Picture, pictures_of
@@ -16,6 +16,7 @@ from nbhelpers.teach.sam.plan import TuningPlan, tuning_plan
 from nbhelpers.teach.sam.record import ADAPTER, fingerprint, finished, write_record
 from nbhelpers.teach.sam.validation import BoxScores, score_boxes
 from nbhelpers.teach.tuned import TunedTeacher
+from nbhelpers.training.epochs import seconds_per_epoch
 
 if TYPE_CHECKING:
     from nbhelpers.data import CocoSet
@@ -153,7 +154,7 @@ def _tune(job: _Job) -> TunedTeacher:
         steps=fitted.steps,
         stopped=fitted.stopped,
         seconds=fitted.seconds,
-        seconds_per_epoch=seconds_per_epoch(fitted.history, part.batch * part.accumulate, len(job.train)),
+        seconds_per_epoch=seconds_per_epoch(fitted.history, len(job.train) / (part.batch * part.accumulate)),
         predicted_bytes=plan.peak,
         peak_bytes=_peak(job.loaded, seen),
         history=fitted.history,
