@@ -15,6 +15,7 @@ BESIDE = {
     "distill": {"data", "teach"},
     "export": {"data", "distill"},
     "video": {"data"},
+    "degrade": set(),
 }
 TOP = {"notebooks", "cli", "serve", "twins", "__main__"}
 

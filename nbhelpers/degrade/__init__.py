@@ -1,0 +1,1 @@
+"""Lesion studies of language models: chosen weights are damaged, and what is lost is measured."""
