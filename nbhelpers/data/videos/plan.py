@@ -98,7 +98,8 @@ class VideoPlan:
             full=self.full,
             main=self.main,
         )
-        source = f"U{session + 1:04d}/S0100"
+        # Sets of two seeds are not of the same sessions, and the guard against leaks knows sources by name.
+        source = f"U{session + 1:04d}/S{100 * (self.seed + 1):04d}"
         return Take(index, timeline, camera, source, f"{source.replace('/', '_')}_C{camera + 1}.mp4")
 
 
