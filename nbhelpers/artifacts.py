@@ -14,8 +14,15 @@ from typing import Any
 from nbhelpers.errors import BadInput
 
 
-def write_atomic(path: Path, content: bytes | str) -> Path:
-    """Write a whole file or nothing: a temporary file in the same folder, synced, then renamed to `path`."""
+def write_atomic(path: Path, content: bytes | str, *, sync: bool = True) -> Path:
+    """Write a whole file or nothing: a temporary file in the same folder, synced, then renamed to `path`.
+
+    Args:
+        path: its folder is made if missing.
+        content: text is written as UTF-8.
+        sync: wait until the disk has it. False where a file that is lost or damaged with the power is noticed
+            by its hash and made again: thousands of small ones are then many times as fast.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     # Not `tempfile`: its files are private to the user, and results are meant to be read by others too.
@@ -23,8 +30,9 @@ def write_atomic(path: Path, content: bytes | str) -> Path:
     try:
         with temporary.open("xb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -90,7 +90,7 @@ class TensorCache:
         rounded = tuple(level.detach().to("cpu", dtype or level.dtype) for level in tensors)
         data = save({f"level_{number}": level.contiguous() for number, level in enumerate(rounded)})
         content = hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest() + data
-        write_atomic(self.path(key), content)
+        write_atomic(self.path(key), content, sync=False)
         self._used += len(content)
         self._puts += 1
         if self._puts % _LOOK_EVERY == 0:

@@ -140,6 +140,14 @@ def test_what_cannot_be_json_writes_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_can_be_made_again_need_not_wait_for_the_disk(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    assert write_atomic(tmp_path / "kept", b"x", sync=False).read_bytes() == b"x" and not waited
+    write_atomic(tmp_path / "result", b"x")
+    assert len(waited) == 1 and {path.name for path in tmp_path.iterdir()} == {"kept", "result"}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="file modes of POSIX")
 def test_written_files_follow_the_umask_like_any_other(tmp_path):
     before = os.umask(0o027)

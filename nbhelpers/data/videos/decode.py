@@ -34,5 +34,6 @@ def upright(frame: Any, size_px: tuple[int, int], turn_deg: int) -> np.ndarray:
         turn_deg: 0, 90, 180 or 270.
     """
     width, height = size_px
-    pixels = frame.to_ndarray(format="rgb24", width=width, height=height)
+    # Handing a picture to threads costs more than turning its colours, and waits for them on a busy machine.
+    pixels = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
     return np.ascontiguousarray(np.rot90(pixels, k=-(turn_deg // 90)))

@@ -102,7 +102,7 @@ def _draw(folder: Path, plan: VideoPlan, index: int) -> dict[str, Any]:
     cv2.setNumThreads(1)  # on pictures this small, handing work out costs more than it brings
     take = plan.take(index)
     data = encode_video(_frames(take, plan), plan.fps)
-    write_atomic(folder / take.file_name, data)
+    write_atomic(folder / take.file_name, data, sync=False)
     return {
         "index": index,
         "file_name": take.file_name,
