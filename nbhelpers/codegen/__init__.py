@@ -1,0 +1,1 @@
+"""Notebook 03: a request in words becomes a program that is checked by running it."""
