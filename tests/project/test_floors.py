@@ -16,6 +16,7 @@ BESIDE = {
     "export": {"data", "distill"},
     "video": {"data"},
     "degrade": set(),
+    "codegen": set(),
 }
 TOP = {"notebooks", "cli", "serve", "twins", "__main__"}
 
