@@ -1,0 +1,43 @@
+"""Adversarial patches against vision-language models: optimise, evaluate from the file, compare, print.
+
+Importing this brings no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbhelpers.attack.evaluation import Goal, Scores, evaluate, success_of
+    from nbhelpers.attack.laying import Lay, Question, laid, questions_of
+    from nbhelpers.attack.optimisation import Optimised, lay_of, optimise
+    from nbhelpers.attack.patch import Patch, make_patch, read_png, save_png
+    from nbhelpers.attack.poses import PoseRanges
+    from nbhelpers.attack.rungs import candidates, load_victim, side_of_model
+    from nbhelpers.attack.success import Net, distance, net_of, says
+    from nbhelpers.attack.transforms import Wear
+    from nbhelpers.attack.victim import Victim
+
+_HOME = {
+    **dict.fromkeys(("Goal", "Scores", "evaluate", "success_of"), "evaluation"),
+    **dict.fromkeys(("Lay", "Question", "laid", "questions_of"), "laying"),
+    **dict.fromkeys(("Optimised", "lay_of", "optimise"), "optimisation"),
+    **dict.fromkeys(("Patch", "make_patch", "read_png", "save_png"), "patch"),
+    **dict.fromkeys(("candidates", "load_victim", "side_of_model"), "rungs"),
+    **dict.fromkeys(("Net", "distance", "net_of", "says"), "success"),
+    "PoseRanges": "poses",
+    "Wear": "transforms",
+    "Victim": "victim",
+}
+
+__all__ = [
+    "Goal", "Scores", "evaluate", "success_of", "Lay", "Question", "laid", "questions_of", "Optimised",
+    "lay_of", "optimise", "Patch", "make_patch", "read_png", "save_png", "candidates", "load_victim",
+    "side_of_model", "Net", "distance", "net_of", "says", "PoseRanges", "Wear", "Victim",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: the modules below bring torch."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
