@@ -14,6 +14,7 @@ DATA ?=
 IMAGES ?=
 RUN_ID ?= $(if $(DATA),$(basename $(notdir $(DATA))),default)
 ARGS ?=
+JOBS ?= 2
 
 help: ## list the targets
 	@echo "make run                       notebooks on the embedded data set"
@@ -21,7 +22,7 @@ help: ## list the targets
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: PROFILE=auto|cpu|t4|rtx3090  RUN_ID=name  DATA=  IMAGES=  ARGS='more options of nbhelpers run'"
+	@echo "Variables: PROFILE=auto|cpu|t4|rtx3090  RUN_ID=name  DATA=  IMAGES=  ARGS='more options of nbhelpers run'  JOBS=processes of make test"
 
 $(STAMP): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "nbhelpers needs Python 3.11 or newer; none was found on PATH"; exit 1; }
@@ -33,16 +34,18 @@ $(STAMP): pyproject.toml
 
 setup: $(STAMP) ## make .venv and install everything into it
 
-run: $(STAMP) ## run notebooks 01, 02, 07, 08, 09 headless, end in runs/<id>/index.html
+run: $(STAMP) ## run every notebook headless, end in runs/<id>/index.html
 	@$(BIN)/nbhelpers run all --profile $(PROFILE) --run-id $(RUN_ID) \
 		$(if $(DATA),--data "$(DATA)") $(if $(IMAGES),--images "$(IMAGES)") $(ARGS)
 
 report: $(STAMP) ## make runs/<id>/index.html again
 	@$(BIN)/nbhelpers report $(RUN_ID)
 
+# Two processes of one thread each: models this small gain next to nothing from a second thread.
 test: lint ## lint, package tests, notebook tests
-	$(BIN)/python -m pytest tests
-	NBHELPERS_PROGRESS=off NBHELPERS_PROFILE=cpu $(BIN)/python -m pytest --nbval notebooks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 NBHELPERS_PROGRESS=off NBHELPERS_PROFILE=cpu \
+		$(BIN)/python -m pytest --nbval notebooks --numprocesses $(JOBS) --dist loadscope
 
 lint: $(STAMP) ## ruff over package and notebooks, mypy over the package
 	$(BIN)/ruff check .
