@@ -1,5 +1,7 @@
 """Settings of every phase: YAML profiles that extend each other, merged, substituted, checked by pydantic."""
 
+from nbhelpers.settings.attack import AttackSection, EotSettings
+from nbhelpers.settings.degrade import DegradeSection
 from nbhelpers.settings.load import SECTIONS, Settings, load_settings
 from nbhelpers.settings.sections import (
     AugmentSettings,
@@ -18,9 +20,12 @@ from nbhelpers.settings.video import VideoSection
 
 __all__ = [
     "SECTIONS",
+    "AttackSection",
     "AugmentSettings",
     "DataSection",
+    "DegradeSection",
     "DistillSection",
+    "EotSettings",
     "ExportSection",
     "LoraSettings",
     "LossSettings",

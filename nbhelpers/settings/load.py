@@ -9,7 +9,9 @@ from typing import Any
 from nbhelpers.artifacts import plain
 from nbhelpers.errors import BadInput
 from nbhelpers.runtime.profile import choose_profile
+from nbhelpers.settings.attack import AttackSection
 from nbhelpers.settings.checks import check_names, check_section, source_of
+from nbhelpers.settings.degrade import DegradeSection
 from nbhelpers.settings.sections import (
     DataSection,
     DistillSection,
@@ -31,6 +33,8 @@ from nbhelpers.settings.video import VideoSection
 SECTIONS: dict[str, type[Section]] = {
     "memory": MemorySection,
     "data": DataSection,
+    "degrade": DegradeSection,
+    "attack": AttackSection,
     "video": VideoSection,
     "teach": TeachSection,
     "distill": DistillSection,
@@ -53,6 +57,8 @@ class Settings:
     reason: str
     memory: MemorySection
     data: DataSection
+    degrade: DegradeSection
+    attack: AttackSection
     video: VideoSection
     teach: TeachSection
     distill: DistillSection

@@ -1,0 +1,74 @@
+"""Which model is damaged: the profile's models from the largest down, or the one that was named."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nbhelpers.models import Loaded
+    from nbhelpers.settings import DegradeSection
+
+_TOKENS = 320  # a prompt with the picture's tokens of Gemma
+
+
+def candidates(settings: "DegradeSection", profile: str) -> list[str]:
+    """Names to try, in this order.
+
+    Args:
+        settings: `model` names one, or `auto` takes the profile's.
+        profile: built-in profile whose models are meant: cpu, t4 or rtx3090.
+
+    Raises:
+        BadInput: an unknown profile.
+    """
+    from nbhelpers.models import chain
+
+    return chain("degrade", profile) if settings.model == "auto" else [settings.model]
+
+
+def load_subject(
+    settings: "DegradeSection",
+    *,
+    profile: str,
+    device: str = "auto",
+    pictures: bool = False,
+    say: Callable[[str], None] = print,
+) -> "Loaded":
+    """Load the first candidate that is reachable, fits and can be asked; say of each why or why not.
+
+    Weights are loaded as they are: packed ones cannot be damaged. A family that overflows in float16 is
+    loaded in float32 or bfloat16, and left where that is too large.
+
+    Args:
+        settings: the `degrade` section.
+        profile: see `candidates`.
+        device: as `runtime.choose_device` takes it.
+        pictures: whether pictures will be shown.
+        say: takes the lines meant for people, one per candidate.
+
+    Raises:
+        NothingFits: no candidate could be taken; says of each why.
+    """
+    from nbhelpers.degrade.unpack import unpack
+    from nbhelpers.memory import Shapes
+    from nbhelpers.models import NothingFits, Rung, load
+
+    shapes = Shapes(images=int(pictures), text_tokens=_TOKENS, new_tokens=settings.new_tokens or 200)
+    quantize = None if settings.quantize == "none" else settings.quantize
+    left: list[Rung] = []
+    for name in candidates(settings, profile):
+        try:
+            loaded = load(name, task="infer", quantize=quantize, device=device, shapes=shapes)
+        except NothingFits as refused:
+            left += refused.rungs
+            say(f"{name} is left: {refused.rungs[-1].reason}")
+            continue
+        if pictures and "image" not in loaded.family.inputs:
+            left.append(Rung(name, "unsupported", False, "takes no pictures"))
+            say(f"{name} is left: takes no pictures")
+            continue
+        say(f"{name} is taken: {loaded.reason}")
+        loaded.rungs = [*left, *loaded.rungs]
+        if settings.unpack and (count := unpack(loaded)):
+            say(f"{count} packed tensors were unpacked to {str(loaded.dtype).removeprefix('torch.')}")
+        return loaded
+    raise NothingFits(left)
