@@ -4,6 +4,7 @@ Only identifiers, types and choices of the request reach the code as they are; t
 through `quoted` into one string constant, and into README.md as a quotation.
 """
 
+import re
 import subprocess
 import tempfile
 import textwrap
@@ -43,7 +44,7 @@ def render(request: CodeRequest) -> Project:
     files = {
         name.partition("/")[2].removesuffix(".j2"): environment.get_template(name).render(words)
         for name in names
-        if not name.rpartition("/")[2].startswith("_")
+        if not re.search(r"(^|/)_[^_]", name)
     }
     return Project(formatted(files), _ENTRY.get(request.framework, "main"))
 
