@@ -11,6 +11,7 @@ import nbhelpers
 from nbhelpers.cli import (
     augment,
     data,
+    degrade,
     distill,
     export,
     fit,
@@ -51,6 +52,7 @@ for room in (
     videos,
     video,
     video_scores,
+    degrade,
     serve,
 ):
     room.add_to(app)

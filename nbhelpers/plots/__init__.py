@@ -8,6 +8,7 @@ from nbhelpers.plots.comparisons import agreement, ranking
 from nbhelpers.plots.detections import draw_detections
 from nbhelpers.plots.encode import encode_figure, inline, save_figure
 from nbhelpers.plots.palette import PALETTE, class_color, text_color
+from nbhelpers.plots.responses import bands, distributions, forest
 from nbhelpers.plots.tables import verdict_table
 from nbhelpers.plots.timelines import confusion_matrix, timelines
 
@@ -21,6 +22,9 @@ __all__ = [
     "bars",
     "agreement",
     "ranking",
+    "bands",
+    "forest",
+    "distributions",
     "verdict_table",
     "timelines",
     "confusion_matrix",
