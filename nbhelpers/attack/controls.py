@@ -60,7 +60,7 @@ def typed(word: str, side_px: int) -> Pixels:
     draw = ImageDraw.Draw(image)
     lines = word.split() or ["?"]
     for size in range(side_px, 5, -2):
-        font = _font(size)
+        font = sans(size, bold=True)
         boxes = [draw.textbbox((0, 0), line, font=font) for line in lines]
         tall = size * 1.1 * len(lines)
         if max(box[2] - box[0] for box in boxes) <= 0.92 * side_px and tall <= 0.96 * side_px:
@@ -72,8 +72,10 @@ def typed(word: str, side_px: int) -> Pixels:
     return np.asarray(image)
 
 
-def _font(size: int) -> "FreeTypeFont":
+def sans(size: int, *, bold: bool) -> "FreeTypeFont":
+    """A sans-serif font that is there on every machine, of a size in pixels."""
     import matplotlib as mpl
     from PIL import ImageFont
 
-    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf", size)
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / name, size)

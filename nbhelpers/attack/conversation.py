@@ -14,7 +14,15 @@ def asked(processor: Any, question: str) -> str:
     """
     if getattr(processor, "chat_template", None) is None:
         return f"{processor.image_token}{question}"
-    text: str = processor.apply_chat_template(_messages(question), tokenize=False, add_generation_prompt=True)
+    return _rendered(processor, _messages(question), generate=True)
+
+
+def _rendered(processor: Any, messages: Messages, *, generate: bool) -> str:
+    # Something for the processor's own call, which is not made: else SmolVLM's warns that it got nothing.
+    quiet = {"padding": False}
+    text: str = processor.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=generate, processor_kwargs=quiet
+    )
     return text
 
 
@@ -41,7 +49,7 @@ def answer_ids(processor: Any, question: str, answer: str) -> list[int]:
 
 
 def _after(processor: Any, question: str, answer: str) -> str:
-    whole: str = processor.apply_chat_template(_messages(question, answer), tokenize=False)
+    whole = _rendered(processor, _messages(question, answer), generate=False)
     before = asked(processor, question)
     if not whole.startswith(before):
         raise CheckFailed(

@@ -132,6 +132,11 @@ class _Job:
     def side_px(self) -> int:
         return self.settings.picture_px or side_of_model(self.victim.loaded.config)
 
+    def patch(self) -> Patch:
+        """As it is before the first step."""
+        s = self.settings
+        return make_patch(self.start, s.shape, s.patch_px, s.seed, s.detail)
+
     @property
     def mark(self) -> dict[str, Any]:
         """Everything that decides the bits of the patch."""
@@ -196,8 +201,7 @@ def _optimise(job: _Job, say: Callable[[str], None]) -> Optimised:
 
     victim, settings = job.victim, job.settings
     before = victim.fingerprint()
-    patch = make_patch(job.start, settings.shape, settings.patch_px, settings.seed)
-    patch = patch.to(victim.loaded.device)
+    patch = job.patch().to(victim.loaded.device)
     references = {} if job.target else reference_answers(victim, job.train, job.side_px)
     loss = PatchLoss(victim, settings, job.target is not None)
     source = batches_of(job.train, settings, job.side_px, float(patch.mask.mean()), job.target, references)
@@ -283,8 +287,7 @@ class _Validation:
     def __init__(self, job: _Job, loss: PatchLoss) -> None:
         self._job, self._loss = job, loss
         self._questions: list[Question] = questions_of(job.val, job.settings.val_pictures, job.settings.seed)
-        patch = make_patch(job.start, job.settings.shape, job.settings.patch_px, job.settings.seed)
-        self._snapshot(patch, 0)
+        self._snapshot(job.patch(), 0)
 
     def _snapshot(self, patch: Patch, step: int) -> Path:
         return save_png(patch.image(), self._job.folder / GROWTH / f"step-{step:05d}.png")

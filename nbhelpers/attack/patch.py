@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from nbhelpers.artifacts import write_atomic
 from nbhelpers.attack.pictures import Pixels
@@ -23,10 +24,11 @@ class Patch(nn.Module):
     """A square of pixels with a mask over it.
 
     The raw values are free; `pixels()` squashes them into the printable range, so no step leaves it and no
-    clipping stops a gradient.
+    clipping stops a gradient. There may be fewer of them than pixels: they are then enlarged smoothly, which
+    keeps the patch free of detail that does not survive another place, another size, or a printer.
 
     Attributes:
-        raw: (3, side, side) float32, what is trained.
+        raw: (3, detail, detail) float32, what is trained.
         mask: (side, side) float32, 0..1: how much of each pixel belongs to the patch.
         low, high: printable range, 0..1.
     """
@@ -34,7 +36,7 @@ class Patch(nn.Module):
     mask: Tensor
 
     def __init__(self, start: Tensor, mask: Tensor, printable: tuple[float, float] = PRINTABLE) -> None:
-        """From starting pixels (3, side, side) in 0..1."""
+        """From starting pixels (3, detail, detail) in 0..1 and a mask of at least as many."""
         super().__init__()
         self.low, self.high = printable
         self.raw = nn.Parameter(self._raw_of(start))
@@ -43,7 +45,7 @@ class Patch(nn.Module):
     @property
     def side_px(self) -> int:
         """Pixels along a side."""
-        return int(self.raw.shape[-1])
+        return int(self.mask.shape[-1])
 
     @property
     def device(self) -> torch.device:
@@ -52,7 +54,11 @@ class Patch(nn.Module):
 
     def pixels(self) -> Tensor:
         """(3, side, side) float32 in the printable range of 0..1, with gradient."""
-        return self.low + (self.high - self.low) * torch.sigmoid(_GAIN * self.raw)
+        raw: Tensor = self.raw
+        if raw.shape[-1] != self.side_px:
+            size = (self.side_px, self.side_px)
+            raw = interpolate(raw[None], size=size, mode="bicubic", align_corners=False)[0]
+        return self.low + (self.high - self.low) * torch.sigmoid(_GAIN * raw)
 
     def _raw_of(self, pixels: Tensor) -> Tensor:
         share = ((pixels - self.low) / (self.high - self.low)).clamp(0.01, 0.99)
@@ -101,9 +107,25 @@ def _square_of(path: Path, side_px: int) -> Tensor:
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).float() / 255
 
 
-def make_patch(start: str | Path, shape: str | Path, side_px: int, seed: int) -> Patch:
-    """A fresh patch; see `start_pixels` and `shape_mask`."""
-    return Patch(start_pixels(start, side_px, seed), torch.from_numpy(shape_mask(shape, side_px)))
+def make_patch(
+    start: str | Path, shape: str | Path, side_px: int, seed: int, detail: int | None = None
+) -> Patch:
+    """A fresh patch.
+
+    Args:
+        start: see `start_pixels`.
+        shape: see `shape_mask`.
+        side_px: pixels along a side.
+        seed: of the noise.
+        detail: free values along a side; None: one for every pixel.
+
+    Raises:
+        BadInput: more detail than pixels, or an unknown start or shape.
+    """
+    if detail is not None and detail > side_px:
+        raise BadInput(f"patch detail {detail}: is more than its {side_px} pixels; give at most as many")
+    mask = torch.from_numpy(shape_mask(shape, side_px))
+    return Patch(start_pixels(start, detail or side_px, seed), mask)
 
 
 def save_png(pixels: Pixels, path: Path) -> Path:

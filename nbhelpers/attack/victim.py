@@ -66,12 +66,13 @@ class Victim:
             self._row(question, answer, pictures.shape[-1])
             for question, answer in zip(questions, answers, strict=True)
         ]
-        inputs, targets = self._collate(rows)
+        inputs, targets, first = self._collate(rows)
         inputs |= self.pixels(pictures, eight_bit)
-        keep = targets.shape[1] + 1
+        keep = targets.shape[1] - first + 1  # logits before the first answer begins are not computed
         logits = self.model(**inputs, logits_to_keep=keep, use_cache=False).logits[:, -keep:-1].float()
-        counts = targets >= 0
-        picked = logits.log_softmax(-1).gather(-1, targets.clamp_min(0)[..., None])[..., 0]
+        wanted = targets[:, first:]
+        counts = wanted >= 0
+        picked = logits.log_softmax(-1).gather(-1, wanted.clamp_min(0)[..., None])[..., 0]
         return picked.masked_fill(~counts, 0.0), counts
 
     def pixels(self, pictures: Tensor, eight_bit: str = "round") -> dict[str, Tensor]:
@@ -140,19 +141,23 @@ class Victim:
         )  # fmt: skip
         return {name: value for name, value in made.items() if name not in _NOT_INPUTS}
 
-    def _collate(self, rows: Sequence[dict[str, Tensor]]) -> tuple[dict[str, Tensor], Tensor]:
-        """Rows padded on the left, so that all answers end together and few logits are computed."""
-        pad = self.processor.tokenizer.pad_token_id
+    def _collate(self, rows: Sequence[dict[str, Tensor]]) -> tuple[dict[str, Tensor], Tensor, int]:
+        """Rows padded on the right, targets (N, tokens) with -1 elsewhere, and where the first answer begins.
+
+        Padding on the left would leave positions that see nothing, whose gradients some kernels make NaN.
+        """
         longest = max(len(row["input_ids"]) for row in rows)
-        fills = {"input_ids": pad}
+        fills = {"input_ids": self.processor.tokenizer.pad_token_id}
         inputs = {
-            name: torch.stack([_left(row[name], longest, fills.get(name, 0)) for row in rows])
+            name: torch.stack([_padded(row[name], longest, fills.get(name, 0)) for row in rows])
             for name in rows[0]
             if name != "targets"
         }
-        most = max(len(row["targets"]) for row in rows)
-        targets = torch.stack([_left(row["targets"], most, -1) for row in rows])
-        return self._placed(inputs), targets.to(self.loaded.device)
+        targets = torch.full((len(rows), longest), -1)
+        begins = [len(row["input_ids"]) - len(row["targets"]) for row in rows]
+        for index, (row, begin) in enumerate(zip(rows, begins, strict=True)):
+            targets[index, begin : begin + len(row["targets"])] = row["targets"]
+        return self._placed(inputs), targets.to(self.loaded.device), min(begins)
 
     # --- as anybody would ask
     def answers(self, pictures: Sequence[Pixels], questions: Sequence[str], label: str = "") -> list[str]:
@@ -193,5 +198,5 @@ class Victim:
         return digest.hexdigest()
 
 
-def _left(row: Tensor, length: int, fill: int) -> Tensor:
-    return torch.cat([row.new_full((length - len(row),), fill), row])
+def _padded(row: Tensor, length: int, fill: int) -> Tensor:
+    return torch.cat([row, row.new_full((length - len(row),), fill)])

@@ -88,7 +88,10 @@ class AttackSection(Section):
     share: float = Field(0.09, gt=0, le=0.5, description="of the picture's area, all patches together")
     count: int = Field(1, ge=1, le=16, description="patches in a picture")
     shape: str = Field("square", min_length=1, description="square, circle or an image file that is a mask")
-    patch_px: int = Field(20, ge=4, le=1024, description="pixels along a side of the patch")
+    patch_px: int = Field(32, ge=4, le=1024, description="pixels along a side of the patch")
+    detail: int | None = Field(
+        None, ge=2, le=1024, description="free values along a side, enlarged smoothly; none: every pixel"
+    )
     start: str = Field("noise", min_length=1, description="noise, gray or an image file")
     eot: EotSettings = EotSettings()
     optimizer: Literal["adam", "sign"] = "adam"
