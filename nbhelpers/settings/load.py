@@ -11,6 +11,7 @@ from nbhelpers.errors import BadInput
 from nbhelpers.runtime.profile import choose_profile
 from nbhelpers.settings.attack import AttackSection
 from nbhelpers.settings.checks import check_names, check_section, source_of
+from nbhelpers.settings.codegen import CodegenSection
 from nbhelpers.settings.degrade import DegradeSection
 from nbhelpers.settings.sections import (
     DataSection,
@@ -33,6 +34,7 @@ from nbhelpers.settings.video import VideoSection
 SECTIONS: dict[str, type[Section]] = {
     "memory": MemorySection,
     "data": DataSection,
+    "codegen": CodegenSection,
     "degrade": DegradeSection,
     "attack": AttackSection,
     "video": VideoSection,
@@ -57,6 +59,7 @@ class Settings:
     reason: str
     memory: MemorySection
     data: DataSection
+    codegen: CodegenSection
     degrade: DegradeSection
     attack: AttackSection
     video: VideoSection
