@@ -14,8 +14,10 @@ pytestmark = pytest.mark.slow
 # Four steps and two epochs teach nothing, and are not judged; every file and every step is the real one.
 SMALL = ["distill.epochs=2", "distill.image_size=160", "export.runs=10", "export.calibration_images=6"]
 SMALL += [f"teach.{part}.{key}" for part in ("detector", "segmenter") for key in ("steps=4", "validations=1")]
+SMALL += ["video.videos=30", "video.steps=4", "video.validations=1", "video.val_clips=4"]
+SMALL += ["video.test_clips=12", "video.split=train:0.6,val:0.2,test:0.2"]
 # After two epochs AP is about 0, so INT8's promise is not tested here: the notebook itself does.
-PHASES = ["memory", "data", "teach", "distill", "export"]
+PHASES = ["memory", "data", "video", "teach", "distill", "export"]
 
 
 @pytest.fixture(scope="module")
