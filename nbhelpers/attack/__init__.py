@@ -7,20 +7,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbhelpers.attack.defences import DEFENCES, Defended, defend
     from nbhelpers.attack.evaluation import Goal, Scores, evaluate, success_of
+    from nbhelpers.attack.exploring import explorer, placed, static_grid
     from nbhelpers.attack.laying import Lay, Question, laid, questions_of
-    from nbhelpers.attack.optimisation import Optimised, lay_of, optimise
+    from nbhelpers.attack.optimisation import Optimised, judging_lay, optimise
     from nbhelpers.attack.patch import Patch, make_patch, read_png, save_png
     from nbhelpers.attack.poses import PoseRanges
     from nbhelpers.attack.rungs import candidates, load_victim, side_of_model
+    from nbhelpers.attack.sheet import Sheet, print_sheet
     from nbhelpers.attack.success import Net, distance, net_of, says
+    from nbhelpers.attack.sweep import Swept, sweep_places, sweep_scale_and_turn
+    from nbhelpers.attack.transferring import transfer
     from nbhelpers.attack.transforms import Wear
     from nbhelpers.attack.victim import Victim
 
 _HOME = {
+    **dict.fromkeys(("DEFENCES", "Defended", "defend"), "defences"),
+    **dict.fromkeys(("Sheet", "print_sheet"), "sheet"),
+    **dict.fromkeys(("Swept", "sweep_places", "sweep_scale_and_turn"), "sweep"),
+    "transfer": "transferring",
+    **dict.fromkeys(("explorer", "placed", "static_grid"), "exploring"),
     **dict.fromkeys(("Goal", "Scores", "evaluate", "success_of"), "evaluation"),
     **dict.fromkeys(("Lay", "Question", "laid", "questions_of"), "laying"),
-    **dict.fromkeys(("Optimised", "lay_of", "optimise"), "optimisation"),
+    **dict.fromkeys(("Optimised", "judging_lay", "optimise"), "optimisation"),
     **dict.fromkeys(("Patch", "make_patch", "read_png", "save_png"), "patch"),
     **dict.fromkeys(("candidates", "load_victim", "side_of_model"), "rungs"),
     **dict.fromkeys(("Net", "distance", "net_of", "says"), "success"),
@@ -31,8 +41,10 @@ _HOME = {
 
 __all__ = [
     "Goal", "Scores", "evaluate", "success_of", "Lay", "Question", "laid", "questions_of", "Optimised",
-    "lay_of", "optimise", "Patch", "make_patch", "read_png", "save_png", "candidates", "load_victim",
+    "judging_lay", "optimise", "Patch", "make_patch", "read_png", "save_png", "candidates", "load_victim",
     "side_of_model", "Net", "distance", "net_of", "says", "PoseRanges", "Wear", "Victim",
+    "DEFENCES", "Defended", "defend", "Sheet", "print_sheet", "Swept", "sweep_places", "sweep_scale_and_turn",
+    "transfer", "explorer", "placed", "static_grid",
 ]  # fmt: skip
 
 

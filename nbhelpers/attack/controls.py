@@ -69,7 +69,7 @@ def typed(word: str, side_px: int) -> Pixels:
     for row, line in enumerate(lines):
         middle = (side_px / 2, top + size * 1.1 * (row + 0.5))
         draw.text(middle, line, fill="black", font=font, anchor="mm")
-    return np.asarray(image)
+    return np.array(image)
 
 
 def sans(size: int, *, bold: bool) -> "FreeTypeFont":

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from nbhelpers.artifacts import Metric
 from nbhelpers.attack.controls import control_stickers
 from nbhelpers.attack.laying import Lay, Question, laid
-from nbhelpers.attack.patch import read_png
+from nbhelpers.attack.patch import read_png, start_pixels
 from nbhelpers.attack.success import Net, distance, net_of, says
 from nbhelpers.attack.victim import Victim
 from nbhelpers.metrics import proportion
@@ -87,7 +86,7 @@ def evaluate(
     goal: Goal,
     lay: Lay,
     *,
-    start: Tensor | None = None,
+    start: str = "noise",
     keep: bool = False,
 ) -> Scores:
     """Lay the patch of a file, and each control, over the same places of the same pictures, and ask.
@@ -98,14 +97,16 @@ def evaluate(
         questions: held out from the optimisation; those whose right answer is the target are left out.
         goal: what counts.
         lay: where and how large; the same for all.
-        start: pixels the optimisation began with, where that was a picture: one control more.
+        start: what the optimisation began with; a picture might do the work by itself, so it is one control
+            more.
         keep: keep the pictures that were shown.
 
     Raises:
         BadInput: the file is no patch.
     """
     pixels, mask = read_png(png)
-    stickers = {PATCH: pixels, **control_stickers(pixels, mask, goal.target or "word", lay.seed, start)}
+    began = start_pixels(start, mask.shape[-1], 0) if Path(start).is_file() else None
+    stickers = {PATCH: pixels, **control_stickers(pixels, mask, goal.target or "word", lay.seed, began)}
     asked = [question for question in questions if goal.counts(question)]
     texts = [question.prompt.text for question in asked]
     answers, shown = {}, {}

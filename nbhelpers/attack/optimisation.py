@@ -33,7 +33,7 @@ _FREE = {
     "print_mm",
     "print_dpi",
 }
-_VALIDATION_SEED = 5
+_VALIDATION_SEED, _JUDGING_SEED = 5, 11
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,14 @@ def _names(part: Part) -> str:
 
 
 def lay_of(settings: "AttackSection", side_px: int, seed: int) -> Lay:
-    """How a patch of these settings is laid when it is judged: its places, scales and turns, new draws."""
+    """How a patch of these settings is laid: its share, its places, scales and turns, drawn from a seed."""
     return Lay(settings.share, settings.count, side_px, pose_ranges(settings), seed)
+
+
+def judging_lay(settings: "AttackSection", victim: Victim) -> Lay:
+    """How a patch is laid when it is scored: places that no step and no validation has seen."""
+    side_px = settings.picture_px or side_of_model(victim.loaded.config)
+    return lay_of(settings, side_px, 2 * settings.seed + _JUDGING_SEED)
 
 
 def _finished(job: _Job) -> Optimised | None:

@@ -9,6 +9,7 @@ import typer
 
 import nbhelpers
 from nbhelpers.cli import (
+    attack,
     augment,
     data,
     degrade,
@@ -53,6 +54,7 @@ for room in (
     video,
     video_scores,
     degrade,
+    attack,
     serve,
 ):
     room.add_to(app)

@@ -7,6 +7,7 @@ from nbhelpers.plots.charts import bars, curve, grid, style
 from nbhelpers.plots.comparisons import agreement, ranking
 from nbhelpers.plots.detections import draw_detections
 from nbhelpers.plots.encode import encode_figure, inline, save_figure
+from nbhelpers.plots.heat import heat
 from nbhelpers.plots.palette import PALETTE, class_color, text_color
 from nbhelpers.plots.responses import bands, distributions, forest
 from nbhelpers.plots.tables import verdict_table
@@ -20,6 +21,7 @@ __all__ = [
     "grid",
     "curve",
     "bars",
+    "heat",
     "agreement",
     "ranking",
     "bands",

@@ -17,6 +17,7 @@ BESIDE = {
     "video": {"data"},
     "degrade": set(),
     "codegen": set(),
+    "attack": set(),
 }
 TOP = {"notebooks", "cli", "serve", "twins", "__main__"}
 
