@@ -1,6 +1,7 @@
 """The ladder of checks that generated code climbs, from reading it to asking it for its endpoints.
 
-parses, compiles: every file is Python. imports: the entry module can be imported. lint: no finding of
+parses, compiles: every file is Python. imports: the entry module can be
+imported, and the framework that was asked for is used. lint: no finding of
 pyflakes and bugbear. types: no error of mypy. tests: its own tests pass. runs: a web service is started and
 asked for every endpoint of the request over HTTP; any other program ends with exit code 0.
 
@@ -37,6 +38,7 @@ Verdict = Literal["passed", "failed", "absent", "skipped"]
 STEPS = ("parses", "compiles", "imports", "lint", "types", "tests", "runs")
 QUICK = ("parses", "compiles", "lint")  # what needs no foreign code to run
 _PROBE = str(Path(__file__).with_name("probe.py"))
+_PACKAGES = {"fastapi": "fastapi", "flask": "flask", "django": "django", "crud": "sqlalchemy"}
 _RULES = "E9,F,B"
 _ALLOWED = "B008,B904"  # FastAPI's defaults are calls; which error an error came from is style
 
@@ -141,6 +143,7 @@ class _Run:
         self.project, self.request, self.limits, self.mypy_cache = project, request, limits, mypy_cache
         self.answers: list[Answered] = []
         self._read: dict[str, dict[str, str | None]] | None = None
+        self._imported: set[str] | None = None
 
     def step(self, name: str) -> Step:
         """Climb one rung."""
@@ -164,7 +167,8 @@ class _Run:
             found = self._probe("parse", *sorted(self.project.sources))
             if not found.ok:
                 return _step(name, False, f"reading it {found.reason}", found)
-            self._read = json.loads(found.stdout)
+            read = json.loads(found.stdout)
+            self._read, self._imported = read["files"], set(read["imports"])
         wrong = [item[name] for item in self._read.values() if item[name]]
         return _step(name, not wrong, "; ".join(map(str, wrong[:2])) or f"{len(self._read)} files")
 
@@ -172,8 +176,18 @@ class _Run:
         word = secrets.token_hex(8)
         found = self._probe("import", self.project.entry, stdin=f"{word}\n".encode())
         reached = found.stdout.splitlines()[-1:] == [word]
+        missing = self._missing()
+        if reached and missing:
+            return _step("imports", False, f"it was to use {missing}, and does not import it", found)
         reason = found.reason if not found.ok or reached else "it ended the interpreter while it was imported"
         return _step("imports", found.ok and reached, f"module {self.project.entry} {reason}", found)
+
+    def _missing(self) -> str:
+        """The package that the request wants and no file imports; empty where all is well or not known."""
+        if self.request is None or self._imported is None:
+            return ""
+        wanted = _PACKAGES.get(self.request.framework, "")
+        return "" if not wanted or wanted in self._imported else wanted
 
     def _lint(self) -> Step:
         command = [ruff(), "check", "--isolated", "--no-cache", "--select", _RULES, "--ignore", _ALLOWED]

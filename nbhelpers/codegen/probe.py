@@ -25,7 +25,22 @@ import warnings
 def parse(*files: str) -> None:
     """Say of each file whether it parses and compiles."""
     warnings.simplefilter("ignore")  # a stray backslash is the linter's business
-    print(json.dumps({name: {"parses": _parses(name), "compiles": _compiles(name)} for name in files}))
+    read = {name: {"parses": _parses(name), "compiles": _compiles(name)} for name in files}
+    good = [name for name in files if not read[name]["parses"]]
+    print(json.dumps({"files": read, "imports": sorted(set().union(*map(_imports, good)))}))
+
+
+def _imports(name: str) -> "set[str]":
+    """Names of the packages that a file imports anywhere."""
+    with open(name, "rb") as file:
+        tree = ast.parse(file.read(), name)
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").partition(".")[0])
+    return found
 
 
 def _parses(name: str) -> "str | None":

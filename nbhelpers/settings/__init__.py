@@ -1,7 +1,7 @@
 """Settings of every phase: YAML profiles that extend each other, merged, substituted, checked by pydantic."""
 
 from nbhelpers.settings.attack import AttackSection, EotSettings
-from nbhelpers.settings.codegen import CodegenSection
+from nbhelpers.settings.codegen import CodegenSection, RungSettings
 from nbhelpers.settings.degrade import DegradeSection
 from nbhelpers.settings.load import SECTIONS, Settings, load_settings
 from nbhelpers.settings.sections import (
@@ -33,6 +33,7 @@ __all__ = [
     "LossSettings",
     "MemorySection",
     "SamSettings",
+    "RungSettings",
     "Section",
     "Settings",
     "TeachSection",

@@ -10,29 +10,31 @@ from nbhelpers.settings.sections import Section
 class RungSettings(Section):
     """What one strategy may take for one request."""
 
-    time_limit_s: float = Field(120.0, gt=0, description="seconds of writing, over all tries")
-    retries: int = Field(1, ge=0, le=10, description="further tries after the first")
+    time_limit_s: float = Field(default=120.0, gt=0, description="seconds of writing, over all tries")
+    retries: int = Field(default=1, ge=0, le=10, description="further tries after the first")
 
 
 class HostedSettings(RungSettings):
     """The hosted model, asked through huggingface_hub."""
 
-    model: str = Field("", description="id on the hub; empty leaves hosted inference out")
-    provider: str = Field("auto", min_length=1, description="who serves it; auto: the account's first choice")
+    model: str = Field(default="", description="id on the hub; empty leaves hosted inference out")
+    provider: str = Field(
+        default="auto", min_length=1, description="who serves it; auto: the account's first choice"
+    )
     base_url: str = Field(
-        "", description="a server of one's own with the same protocol, instead of the hub's"
+        default="", description="a server of one's own with the same protocol, instead of the hub's"
     )
 
 
 class CodeCheckSettings(Section):
     """Limits of the contained child in which generated code is checked."""
 
-    wall_s: float = Field(120.0, gt=0, description="seconds on the clock, per step")
-    cpu_s: float = Field(60.0, gt=0, description="processor seconds of each process")
-    memory_mib: float = Field(2048.0, ge=64, description="of each process, and of all together, MiB")
-    processes: int = Field(64, ge=4, description="processes and threads at once")
-    disk_mib: float = Field(64.0, gt=0, description="what it may write, MiB")
-    output_kib: float = Field(256.0, gt=0, description="of standard output and error, KiB each")
+    wall_s: float = Field(default=120.0, gt=0, description="seconds on the clock, per step")
+    cpu_s: float = Field(default=60.0, gt=0, description="processor seconds of each process")
+    memory_mib: float = Field(default=2048.0, ge=64, description="of each process, and of all together, MiB")
+    processes: int = Field(default=64, ge=4, description="processes and threads at once")
+    disk_mib: float = Field(default=64.0, gt=0, description="what it may write, MiB")
+    output_kib: float = Field(default=256.0, gt=0, description="of standard output and error, KiB each")
 
 
 class CodegenSection(Section):
