@@ -11,7 +11,7 @@ from nbhelpers.cli.output import Answer, command, paths
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
-    from nbhelpers.degrade import DoseFit, Results
+    from nbhelpers.degrade import DoseFit
 
 ROOM = "Lesion studies"
 
@@ -81,22 +81,14 @@ def add_to(app: typer.Typer) -> None:
         draws: Annotated[int, typer.Option(min=1, help="Bootstrap samples of the intervals.")] = 400,
     ) -> Answer:
         """Read the records of a lesion study: the level of half loss by method and group, with intervals."""
-        from nbhelpers.degrade import fit_all, read_results
+        from nbhelpers.degrade import fit_all, lines_of, read_results
 
         found = read_results(results)
         if not found.lines:
             raise BadInput(f"{results}: has no lesions yet")
-        fits = fit_all([found.curve(*line, measure) for line in _curves(found)], draws)
+        lines = lines_of(found) + lines_of(found, controls=True)
+        fits = fit_all([found.curve(*line, measure) for line in lines], draws)
         return Answer({"fits": fits, "summary": found.summary()}, _fits_text(fits))
-
-
-def _curves(found: "Results") -> list[tuple[str, str]]:
-    """Methods and groups with two levels or more."""
-    levels: dict[tuple[str, str], set[float]] = {}
-    for cell in found.cells:
-        if cell["level"]:
-            levels.setdefault((cell["method"], cell["group"]), set()).add(cell["level"])
-    return [line for line in found.lines if len(levels.get(line, ())) > 1]
 
 
 def _listed(values: list[str]) -> str:

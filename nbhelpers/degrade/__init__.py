@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from nbhelpers.degrade.samples import samples_folder
     from nbhelpers.degrade.sizes import RealSize, real_size, rung_of, table_row
     from nbhelpers.degrade.unpack import unpack
+    from nbhelpers.degrade.views import (
+        axis_labels,
+        band,
+        control_panels,
+        fits_table,
+        forest_rows,
+        language_table,
+        lines_of,
+        method_panels,
+        side_by_side,
+    )
 
 _HOME = {
     **dict.fromkeys(("timings",), "bench"),
@@ -41,6 +52,13 @@ _HOME = {
     **dict.fromkeys(("candidates", "load_subject"), "rungs"),
     **dict.fromkeys(("samples_folder",), "samples"),
     **dict.fromkeys(("unpack",), "unpack"),
+    **dict.fromkeys(
+        (
+            *("axis_labels", "band", "control_panels", "fits_table", "forest_rows", "language_table"),
+            *("lines_of", "method_panels", "side_by_side"),
+        ),
+        "views",
+    ),
 }
 
 __all__ = [
@@ -61,21 +79,29 @@ __all__ = [
     "Results",
     "Study",
     "apply_lesion",
+    "axis_labels",
+    "band",
     "candidates",
     "compare",
     "config_names",
+    "control_panels",
     "dose",
     "draw",
     "draw_kitchen",
     "fit_all",
     "fit_dose",
     "fit_hill",
+    "fits_table",
+    "forest_rows",
     "get_config",
     "grid",
     "groups_of",
     "hill",
+    "language_table",
     "level_of",
+    "lines_of",
     "load_subject",
+    "method_panels",
     "parse_group",
     "read_results",
     "real_size",
@@ -83,6 +109,7 @@ __all__ = [
     "run_experiment",
     "rung_of",
     "samples_folder",
+    "side_by_side",
     "table_row",
     "timings",
     "unpack",
