@@ -12,6 +12,7 @@ from nbhelpers.attack.evaluation import Goal
 from nbhelpers.attack.laying import Question
 from nbhelpers.attack.pictures import Pixels
 from nbhelpers.attack.success import normalised
+from nbhelpers.attack.transforms import jpeg_file
 from nbhelpers.attack.victim import Victim
 from nbhelpers.metrics import proportion
 
@@ -28,11 +29,7 @@ def _eight_bit(image: Any) -> Pixels:
 
 def _jpeg(quality: int) -> Views:
     def view(image: Pixels, rng: np.random.Generator) -> list[Pixels]:
-        import cv2
-
-        _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        read = _eight_bit(cv2.imdecode(data, cv2.IMREAD_COLOR))
-        return [np.ascontiguousarray(read[..., ::-1])]
+        return [jpeg_file(image, quality)]
 
     return view
 

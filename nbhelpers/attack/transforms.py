@@ -6,8 +6,11 @@ drawn from a seed, differentiable (JPEG by a straight-through gradient), and off
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from nbhelpers.attack.pictures import Pixels
 
 Range = tuple[float, float]
 
@@ -35,8 +38,6 @@ class Wear:
 
 def generator(*seed: int) -> torch.Generator:
     """A generator of its own for a tuple of numbers; equal numbers draw equally on every device."""
-    import numpy as np
-
     state = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0])
     return torch.Generator().manual_seed(state & (2**63 - 1))
 
@@ -126,11 +127,18 @@ def _blurred(pictures: Tensor, deviations: Tensor) -> Tensor:
 
 def jpeg(pictures: Tensor, qualities: list[int]) -> Tensor:
     """Each picture through a JPEG file of its quality, (N, 3, H, W) in 0..1; no gradient."""
-    from torchvision.io import decode_jpeg, encode_jpeg
+    eight = pictures.mul(255).round().clamp(0, 255).permute(0, 2, 3, 1).to("cpu", torch.uint8).numpy()
+    read = [jpeg_file(one, quality) for one, quality in zip(eight, qualities, strict=True)]
+    return torch.from_numpy(np.stack(read)).permute(0, 3, 1, 2).to(pictures) / 255
 
-    eight = pictures.mul(255).round().clamp(0, 255).to("cpu", torch.uint8)
-    read = [decode_jpeg(encode_jpeg(one, quality)) for one, quality in zip(eight, qualities, strict=True)]
-    return torch.stack(read).to(pictures) / 255
+
+def jpeg_file(image: Pixels, quality: int) -> Pixels:
+    """One picture (H, W, 3) uint8 RGB written as JPEG and read back."""
+    import cv2
+
+    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    read = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(read[..., ::-1])
 
 
 def straight_through(value: Tensor, seen: Tensor) -> Tensor:
