@@ -99,7 +99,7 @@ def test_draw_scenes(tmp_path):
     [
         (["train-student", "--data", "none.json", "--val", "none.json", "--output", "o"], "--data none.json"),
         (["infer", "none", "--model", "m.pt", "--output", "o"], "no such image or folder"),
-        (["infer", "tests", "--model", "none.pt", "--output", "o"], "holds no image"),
+        (["infer", "tests/chain", "--model", "none.pt", "--output", "o"], "holds no image"),
         (["optimize-model", "--model", "none.pt", "--output", "o"], "--model none.pt"),
     ],
 )

@@ -43,7 +43,7 @@ def test_this_machine_is_as_tested():
     assert found["torch"].wanted == ">=2.14,<2.15"
     assert found["torch"].installed == importlib.metadata.version("torch")
     assert not [item for item in found.values() if not item.ok]
-    assert "pytest" not in found, "development tools are not part of it"
+    assert "nbval" not in found, "development tools are not part of it"
 
 
 def test_loaded_differs_from_disk(pins, monkeypatch):
