@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         control_panels,
         fits_table,
         forest_rows,
+        grid_table,
         language_table,
         lines_of,
         method_panels,
@@ -54,8 +55,8 @@ _HOME = {
     **dict.fromkeys(("unpack",), "unpack"),
     **dict.fromkeys(
         (
-            *("axis_labels", "band", "control_panels", "fits_table", "forest_rows", "language_table"),
-            *("lines_of", "method_panels", "side_by_side"),
+            *("axis_labels", "band", "control_panels", "fits_table", "forest_rows", "grid_table"),
+            *("language_table", "lines_of", "method_panels", "side_by_side"),
         ),
         "views",
     ),
@@ -95,6 +96,7 @@ __all__ = [
     "forest_rows",
     "get_config",
     "grid",
+    "grid_table",
     "groups_of",
     "hill",
     "language_table",

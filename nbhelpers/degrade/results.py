@@ -30,12 +30,14 @@ class Results:
     Attributes:
         folder: they were read from.
         identity: of the manifest.
+        predicted_bytes: of the largest batch, by dry run.
         cells: records of cells, in order.
         texts: records of texts, in order.
     """
 
     folder: Path
     identity: Mapping[str, Any]
+    predicted_bytes: int
     cells: list[dict[str, Any]]
     texts: list[dict[str, Any]]
 
@@ -63,6 +65,20 @@ class Results:
         if found is None:
             raise BadInput(f"{self.folder}: has no baseline; let the experiment run a little longer")
         return found
+
+    def text_of(
+        self, method: str, group: str, level: float, prompt: str, language: str = "en", repeat: int = 0
+    ) -> dict[str, Any]:
+        """The record of one text; level 0 is the sham's.
+
+        Raises:
+            BadInput: there is none such.
+        """
+        name = f"{method}/{group}/{level:g}/{repeat}"
+        for text in self.texts_of.get(name, ()):
+            if (text["prompt"], text["language"]) == (prompt, language):
+                return text
+        raise BadInput(f"{self.folder}: has no text of {prompt!r} in {language!r} of {name}")
 
     def table(self) -> "pd.DataFrame":
         """One row per cell: method, group, level, repeat, perplexity and means over its texts."""
@@ -190,4 +206,5 @@ def read_results(folder: str | Path) -> Results:
         if kind not in found:
             raise BadInput(f"{path}: record {number} is neither a cell nor a text")
         found[kind].append(record)
-    return Results(folder, manifest["identity"], found["cell"], found["text"])
+    predicted = max((batch["predicted_bytes"] for batch in manifest.get("batches", ())), default=0)
+    return Results(folder, manifest["identity"], predicted, found["cell"], found["text"])
