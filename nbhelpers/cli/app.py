@@ -11,6 +11,7 @@ import nbhelpers
 from nbhelpers.cli import (
     attack,
     augment,
+    codegen,
     data,
     degrade,
     distill,
@@ -44,6 +45,7 @@ for room in (
     notebooks,
     data,
     augment,
+    codegen,
     teach,
     distill,
     export,

@@ -77,7 +77,7 @@ class Generation:
     def table(self) -> str:
         """The attempts as text."""
         rows = [
-            (a.rung, a.identity.name if a.identity else "-", a.outcome, f"{a.write_s:.1f} s", a.reason[:160])
+            (a.rung, a.identity.name if a.identity else "-", a.outcome, f"{a.write_s:.1f} s", a.reason[:110])
             for a in self.attempts
         ]
         return text_table(rows, ("strategy", "who", "outcome", "wrote in", "why"))

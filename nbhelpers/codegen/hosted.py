@@ -11,6 +11,8 @@ from nbhelpers.codegen.writers import Identity, Kind, Left, Rung, Written
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
+    from huggingface_hub import InferenceClient
+
     from nbhelpers.settings import CodegenSection
 
 _BY_STATUS: dict[int, Kind] = {
@@ -65,7 +67,8 @@ class HostedWriter:
         from huggingface_hub.errors import HfHubHTTPError, InferenceTimeoutError
 
         try:
-            return _read(self._pieces(chat, token, left_s), time.monotonic() + left_s)
+            with self._client(token, min(left_s, _PIECE_S)) as client:  # closing it closes the answer
+                return _read(self._pieces(client, chat), time.monotonic() + left_s)
         except HfHubHTTPError as error:
             raise _of_status(error) from None
         except (InferenceTimeoutError, httpx.TimeoutException, TimeoutError):
@@ -75,19 +78,19 @@ class HostedWriter:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Left("bad_answer", f"the answer is none of the protocol ({type(error).__name__})") from None
 
-    def _pieces(self, chat: list[dict[str, str]], token: str | None, left_s: float) -> Iterator[Any]:
+    def _client(self, token: str | None, timeout_s: float) -> "InferenceClient":
         from huggingface_hub import InferenceClient
 
-        hosted, timeout = self._settings.hosted, min(left_s, _PIECE_S)
+        hosted = self._settings.hosted
         if hosted.base_url:
-            client = InferenceClient(base_url=hosted.base_url, token=token or "none", timeout=timeout)
-        else:
-            provider: Any = hosted.provider
-            client = InferenceClient(hosted.model, provider=provider, token=token, timeout=timeout)
-        named = hosted.model if hosted.base_url else None
+            return InferenceClient(base_url=hosted.base_url, token=token or "none", timeout=timeout_s)
+        provider: Any = hosted.provider
+        return InferenceClient(hosted.model, provider=provider, token=token, timeout=timeout_s)
+
+    def _pieces(self, client: "InferenceClient", chat: list[dict[str, str]]) -> Iterator[Any]:
         found: Any = client.chat_completion(
-            chat, model=named, max_tokens=self._settings.new_tokens, temperature=0.2, stream=True,
-            seed=self._settings.seed,
+            chat, model=self._settings.hosted.model if self._settings.hosted.base_url else None,
+            max_tokens=self._settings.new_tokens, temperature=0.2, stream=True, seed=self._settings.seed,
         )  # fmt: skip
         return iter(found)
 
@@ -97,14 +100,17 @@ class HostedWriter:
 
 def _read(pieces: Iterator[Any], deadline: float) -> tuple[str, int]:
     """The text of a streamed answer and its pieces, which are tokens with most providers."""
-    text, count = "", 0
+    text, count, finished = "", 0, False
     for piece in pieces:
         if time.monotonic() > deadline:
             raise TimeoutError
         said = piece.choices[0].delta.content if piece.choices else None
+        finished = finished or bool(piece.choices and piece.choices[0].finish_reason)
         text, count = text + (said or ""), count + bool(said)
         if len(text) > _MOST_CHARACTERS:
             raise Left("bad_answer", "the answer does not end")
+    if not finished:
+        raise Left("no_network", "the answer broke off")
     return text, count
 
 
