@@ -88,10 +88,11 @@ class Settings:
 
     def to_yaml(self) -> str:
         """The sections as YAML that `load_settings(profile=path)` reads back to the same values."""
-        import yaml
+        from omegaconf import OmegaConf
 
         head = f"# profile: {self.profile} ({self.reason})\n"
-        return head + str(yaml.safe_dump(_escaped(self.to_dict()), sort_keys=False, allow_unicode=True))
+        # Not `yaml.safe_dump`: it leaves the text 0E0 without quotes, which omegaconf reads as a number.
+        return head + OmegaConf.to_yaml(OmegaConf.create(_escaped(self.to_dict())))
 
 
 def load_settings(
