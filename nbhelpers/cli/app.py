@@ -22,6 +22,7 @@ from nbhelpers.cli import (
     notebooks,
     scores,
     serve,
+    serve_code,
     teach,
     twins,
     video,
@@ -58,6 +59,7 @@ for room in (
     degrade,
     attack,
     serve,
+    serve_code,
 ):
     room.add_to(app)
 

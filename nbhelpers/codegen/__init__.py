@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from nbhelpers.codegen.bench import Measured, benchmark
     from nbhelpers.codegen.checks import QUICK, STEPS, Ladder, Step, check_project
     from nbhelpers.codegen.contain import Isolation, Limits, isolation_here, run_contained
-    from nbhelpers.codegen.generate import Attempt, Generation, generate, limits_of, make_writers
     from nbhelpers.codegen.human_eval import judge, pass_at_k, read_problems, read_samples, write_results
     from nbhelpers.codegen.local import LocalWriter
     from nbhelpers.codegen.parse import Understood, parse_request
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from nbhelpers.codegen.quality import Quality, measure_quality
     from nbhelpers.codegen.report import read_report, write_report
     from nbhelpers.codegen.request import FRAMEWORKS, CodeRequest, Entity, Field
+    from nbhelpers.codegen.rungs import Attempt, Generation, generate, limits_of, make_writers
     from nbhelpers.codegen.templates import render
     from nbhelpers.codegen.writers import Identity, Left, TemplateWriter, Writer, Written
 
@@ -25,7 +25,7 @@ _HOME = {
     "bench": ("Measured", "benchmark"),
     "checks": ("QUICK", "STEPS", "Ladder", "Step", "check_project"),
     "contain": ("Isolation", "Limits", "isolation_here", "run_contained"),
-    "generate": ("Attempt", "Generation", "generate", "limits_of", "make_writers"),
+    "rungs": ("Attempt", "Generation", "generate", "limits_of", "make_writers"),
     "human_eval": ("judge", "pass_at_k", "read_problems", "read_samples", "write_results"),
     "local": ("LocalWriter",),
     "parse": ("Understood", "parse_request"),
@@ -87,5 +87,5 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
-    globals()[name] = value  # over the submodule of the same name, such as `generate`
+    globals()[name] = value
     return value

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from nbhelpers.artifacts import Metric
 from nbhelpers.codegen.checks import STEPS
-from nbhelpers.codegen.generate import Attempt, generate
 from nbhelpers.codegen.request import CodeRequest
+from nbhelpers.codegen.rungs import Attempt, generate
 from nbhelpers.codegen.writers import Rung, Writer
 from nbhelpers.metrics import proportion
 from nbhelpers.runtime import progress

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nbhelpers.artifacts import read_json, write_json
 from nbhelpers.codegen.contain import isolation_here
-from nbhelpers.codegen.generate import Attempt, Generation
+from nbhelpers.codegen.rungs import Attempt, Generation
 from nbhelpers.codegen.writers import ORDERS
 from nbhelpers.errors import BadInput
 

@@ -3,18 +3,22 @@
 import time
 from collections import Counter as Counts
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
 from nbhelpers.memory import read_memory
 
-if TYPE_CHECKING:
-    from nbhelpers.serve.turns import Turns
-
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _KEPT = 1000  # latencies that percentiles are of
+
+
+class Present(Protocol):
+    """Whatever knows how many requests are here and how many of them wait."""
+
+    present: int
+    waiting: int
 
 
 class Measures:
@@ -24,7 +28,7 @@ class Measures:
         counts: endpoint -> status -> requests.
     """
 
-    def __init__(self, turns: "Turns") -> None:
+    def __init__(self, turns: "Present") -> None:
         self.began = time.time()
         self.counts: dict[str, Counts[int]] = {}
         self._latest: dict[str, deque[float]] = {}

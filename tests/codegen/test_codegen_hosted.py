@@ -7,9 +7,9 @@ from hosted_server import hosting
 
 from nbhelpers.codegen import token
 from nbhelpers.codegen.checks import QUICK
-from nbhelpers.codegen.generate import generate
 from nbhelpers.codegen.hosted import HostedWriter
 from nbhelpers.codegen.request import CodeRequest, Entity, Field
+from nbhelpers.codegen.rungs import generate
 from nbhelpers.codegen.writers import Left, TemplateWriter
 from nbhelpers.settings import CodegenSection
 

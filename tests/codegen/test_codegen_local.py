@@ -3,11 +3,11 @@
 import pytest
 
 from nbhelpers.codegen.checks import QUICK, STEPS
-from nbhelpers.codegen.generate import generate, make_writers
 from nbhelpers.codegen.local import LocalWriter
 from nbhelpers.codegen.parse import parse_request
 from nbhelpers.codegen.prompt import messages, program_in, sentence
 from nbhelpers.codegen.request import CodeRequest, Entity, Field
+from nbhelpers.codegen.rungs import generate, make_writers
 from nbhelpers.codegen.writers import Left, TemplateWriter
 from nbhelpers.errors import BadInput
 from nbhelpers.settings import CodegenSection, MemorySection, load_settings
