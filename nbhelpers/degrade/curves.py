@@ -66,7 +66,10 @@ class Curve:
         return self._values(self._everything())
 
     def lost(self) -> np.ndarray:
-        """(levels,) share of function lost: 0 as intact, 1 as knowing nothing; above 1 where it misleads."""
+        """(levels,) share of function lost: 0 as intact, 1 as knowing nothing; above 1 where it misleads.
+
+        0 throughout where the intact model knows nothing itself: there is nothing to lose.
+        """
         return self._lost(self._everything())
 
     def drawn(self, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
@@ -100,7 +103,8 @@ class Curve:
     def _lost(self, picked: tuple[np.ndarray, list[np.ndarray]]) -> np.ndarray:
         items = picked[0]
         before = self.intact[items].sum() / self.weight[items].sum()
-        return (self._values(picked) - before) / max(self.worst - before, 1e-9)
+        known = self.worst - before
+        return (self._values(picked) - before) / known if known > 0 else np.zeros(len(self.levels))
 
 
 def dose(method: str, level: float) -> float:

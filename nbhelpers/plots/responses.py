@@ -53,7 +53,7 @@ def bands(
         axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
         for place, (axis, (title, lines)) in enumerate(zip(axes, panels.items(), strict=True)):
             for name, band in lines.items():
-                _band(axis, name, band, PALETTE[names.index(name) % len(PALETTE)])
+                _band(axis, name, band, names.index(name))
             if level is not None:
                 axis.axhline(level[0], color="#555555", linestyle=":", linewidth=1.2, label=level[1])
             axis.set(xlabel=xlabels[place], ylabel=ylabel if place == 0 else "", title=title)
@@ -63,14 +63,18 @@ def bands(
         axes[0].set_yscale("log" if log_y else "linear")
         if limits_y is not None:
             axes[0].set_ylim(*limits_y)
-        axes[0].legend(loc="upper left")
+        for axis, lines in zip(axes, panels.values(), strict=True):
+            if axis is axes[0] or set(lines) - set(next(iter(panels.values()))):
+                axis.legend(loc="upper left")
     return figure
 
 
-def _band(axis: "Axes", name: str, band: Band, color: str) -> None:
+def _band(axis: "Axes", name: str, band: Band, number: int) -> None:
+    """Lines that lie on each other stay visible by their dashes."""
     xs, values, low, high = band
+    color, dashes = PALETTE[number % len(PALETTE)], ("-", (0, (4, 1.6)), (0, (1.2, 1.2)))[number % 3]
     axis.fill_between(xs, low, high, color=color, alpha=0.2, linewidth=0)
-    axis.plot(xs, values, color=color, label=name, marker="o", markersize=4)
+    axis.plot(xs, values, color=color, linestyle=dashes, label=name, marker="o", markersize=4)
 
 
 def _log_x(axis: "Axes", xs: Sequence[float]) -> None:
@@ -127,13 +131,16 @@ def forest(
 
 
 def _log_forest(axis: "Axes", ends: Sequence[float]) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+    """Round ticks over less than a decade, where a logarithmic axis would have one or two."""
+    from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
+    low, high = min(ends) / 1.15, max(ends) * 1.15
     axis.set_xscale("log")
-    axis.set_xlim(min(ends) / 1.25, max(ends) * 1.25)
-    axis.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_xlim(low, high)
 
 
 def _point(

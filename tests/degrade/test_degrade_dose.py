@@ -99,6 +99,22 @@ def test_a_model_that_gives_no_number_counts_as_knowing_nothing():
     assert np.isfinite(broken.drawn(5)).all()
 
 
+def test_where_nothing_was_known_there_is_nothing_to_lose():
+    curve = made_curve(0.5)
+    nothing = Curve(
+        curve.method,
+        curve.group,
+        curve.measure,
+        curve.levels,
+        curve.scores,
+        6 * curve.weight,
+        curve.weight,
+        5.0,
+    )
+    assert nothing.lost().tolist() == [0.0] * 5
+    assert fit_dose(nothing, 10).ed50 is None
+
+
 def record(kind, **values):
     return {"kind": kind, "config": "c", **values}
 

@@ -244,3 +244,20 @@ def test_large_tensors_go_block_by_block_and_each_block_draws_its_own_noise():
     assert not torch.equal(one, other)
     assert float(one.min()) >= 0
     assert float(one.max()) < 1
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["mult_gauss", "ablation", "uni_quant"])
+def test_a_lesion_is_the_same_on_a_gpu(twin, method):
+    before = copies(twin.model)
+    lesion = Lesion(method, "mlp_only", LEVELS[method])
+    apply_lesion(twin.model, twin.family, lesion)
+    here = {part.name: part.values.clone() for part in resolve(twin.model, twin.family, "mlp_only")}
+    other = load("tiny/gemma-3", task="infer", device="cuda:0")
+    apply_lesion(other.model, other.family, lesion)
+    for name, values in here.items():
+        there = other.model.get_parameter(name).cpu().float()
+        torch.testing.assert_close(
+            there, values, rtol=1e-2 if other.dtype != torch.float32 else 1e-6, atol=1e-6
+        )
+        assert not torch.equal(values, before[name])
