@@ -41,8 +41,8 @@ def add_to(app: typer.Typer) -> None:
     ) -> Answer:
         """Write programs over HTTP until SIGTERM or Ctrl-C; the page is at /, the endpoints at /docs.
 
-        POST /generate/{fastapi|flask|django|crud|generic}; GET /generations and /generations/{id}. Users carry
-        a token of `nbhelpers user-token`, signed with the variable NBHELPERS_JWT_SECRET.
+        POST /generate/{fastapi|flask|django|crud|generic}; GET /generations and /generations/{id}. Users
+        carry a token of `nbhelpers user-token`, signed with the variable NBHELPERS_JWT_SECRET.
         """
         from nbhelpers.runtime import setup_logging
         from nbhelpers.serve import run_server

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nbhelpers.codegen.bench import Measured, benchmark
     from nbhelpers.codegen.checks import QUICK, STEPS, Ladder, Step, check_project
-    from nbhelpers.codegen.contain import Isolation, Limits, isolation_here, run_contained
+    from nbhelpers.codegen.contain import Isolation, Limits, isolation_here, run_code, run_contained
     from nbhelpers.codegen.human_eval import judge, pass_at_k, read_problems, read_samples, write_results
     from nbhelpers.codegen.local import LocalWriter
     from nbhelpers.codegen.parse import Understood, parse_request
@@ -17,15 +17,23 @@ if TYPE_CHECKING:
     from nbhelpers.codegen.quality import Quality, measure_quality
     from nbhelpers.codegen.report import read_report, write_report
     from nbhelpers.codegen.request import FRAMEWORKS, CodeRequest, Entity, Field
-    from nbhelpers.codegen.rungs import Attempt, Generation, generate, limits_of, make_writers
+    from nbhelpers.codegen.rungs import (
+        Attempt,
+        Generation,
+        checked,
+        generate,
+        limits_of,
+        make_writers,
+        write_once,
+    )
     from nbhelpers.codegen.templates import render
     from nbhelpers.codegen.writers import Identity, Left, TemplateWriter, Writer, Written
 
 _HOME = {
     "bench": ("Measured", "benchmark"),
     "checks": ("QUICK", "STEPS", "Ladder", "Step", "check_project"),
-    "contain": ("Isolation", "Limits", "isolation_here", "run_contained"),
-    "rungs": ("Attempt", "Generation", "generate", "limits_of", "make_writers"),
+    "contain": ("Isolation", "Limits", "isolation_here", "run_code", "run_contained"),
+    "rungs": ("Attempt", "Generation", "checked", "generate", "limits_of", "make_writers", "write_once"),
     "human_eval": ("judge", "pass_at_k", "read_problems", "read_samples", "write_results"),
     "local": ("LocalWriter",),
     "parse": ("Understood", "parse_request"),
@@ -63,6 +71,7 @@ __all__ = [
     "Written",
     "benchmark",
     "check_project",
+    "checked",
     "generate",
     "isolation_here",
     "judge",
@@ -76,8 +85,10 @@ __all__ = [
     "read_report",
     "read_samples",
     "render",
+    "run_code",
     "run_contained",
     "write_report",
+    "write_once",
     "write_results",
 ]
 

@@ -1,6 +1,7 @@
 """Every strategy by itself over the same requests: how often it passes, how long it takes, what memory."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from nbhelpers.artifacts import Metric
 from nbhelpers.codegen.checks import STEPS
 from nbhelpers.codegen.request import CodeRequest
-from nbhelpers.codegen.rungs import Attempt, generate
+from nbhelpers.codegen.rungs import Attempt, checked, write_once
 from nbhelpers.codegen.writers import Rung, Writer
 from nbhelpers.metrics import proportion
 from nbhelpers.runtime import progress
@@ -73,30 +74,26 @@ def benchmark(
     Args:
         requests: the same for all.
         writers: strategies; each is released when its turn ends.
-        settings: the `codegen` section; its further tries do not count here.
+        settings: the `codegen` section; its further tries are not made here.
         steps: checks to climb.
     """
-    once = settings.model_copy(
-        update={name: getattr(settings, name).model_copy(update={"retries": 0}) for name in _RUNGS}
-    )
-    return [_measure(writer, requests, once, steps) for writer in writers]
-
-
-_RUNGS = ("local", "hosted", "template")
+    return [_measure(writer, requests, settings, steps) for writer in writers]
 
 
 def _measure(
     writer: Writer, requests: Sequence[CodeRequest], settings: "CodegenSection", steps: Sequence[str]
 ) -> Measured:
-    attempts: list[Attempt] = []
-    with closing(writer):
-        for request in progress(requests, label=f"benchmark of {writer.rung}", unit="requests"):
-            (attempt,) = generate(request, settings, [writer], steps=steps, keep=True, say=_quiet).attempts
-            attempts.append(attempt)
+    """Programs are checked while the next is written: a model keeps one core busy, programs another."""
+    limit_s = getattr(settings, writer.rung).time_limit_s
+    found: list[Future[Attempt]] = []
+    shown = progress(total=len(requests), label=f"benchmark of {writer.rung}", unit="requests")
+    with closing(writer), ThreadPoolExecutor(1, "nbhelpers-bench") as checker, shown as bar:
+        for request in requests:
+            attempt, _ = write_once(writer, request, left_s=limit_s)
+            done = checker.submit(checked, attempt, request, settings, steps)
+            found.append(done)
             if attempt.outcome == "left":
                 break  # it will not find a token or memory between two requests
-    return Measured(writer.rung, tuple(attempts))
-
-
-def _quiet(line: str) -> None:
-    """The progress bar says enough."""
+            done.add_done_callback(lambda _: bar.update())
+        attempts = tuple(one.result() for one in found)
+    return Measured(writer.rung, attempts)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nbhelpers.codegen.checks import STEPS, Ladder, check_project
@@ -27,7 +27,7 @@ class Attempt:
 
     Attributes:
         rung: `local`, `hosted` or `template`.
-        outcome: `passed`, `failed` by its checks, or `left` where nothing was written.
+        outcome: `passed`, `failed` by its checks, `left` where nothing was written; `written` before checks.
         reason: one sentence.
         kind: why it was left, for programs.
         identity: who wrote; None where nobody did.
@@ -146,7 +146,8 @@ def _tries(
         if left_s <= 0:
             break
         findings = done[-1].reason if done and done[-1].outcome == "failed" else ""
-        attempt, wait_s = _once(writer, request, settings, steps, number, findings, left_s)
+        written, wait_s = write_once(writer, request, number, findings, left_s)
+        attempt = checked(written, request, settings, steps)
         done.append(attempt)
         spent += attempt.write_s
         again = attempt.kind in RETRIED if attempt.outcome == "left" else attempt.outcome == "failed"
@@ -157,11 +158,18 @@ def _tries(
     return done
 
 
-def _once(
-    writer: Writer, request: CodeRequest, settings: "CodegenSection", steps: Sequence[str], number: int,
-    findings: str, left_s: float,
-) -> tuple[Attempt, float]:  # fmt: skip
-    """One try, and the seconds to wait before another."""
+def write_once(
+    writer: Writer, request: CodeRequest, number: int = 0, findings: str = "", left_s: float = 120.0
+) -> tuple[Attempt, float]:
+    """One try, not checked yet (its outcome is `written`), and the seconds to wait before another.
+
+    Args:
+        writer: the strategy.
+        request: what is wanted.
+        number: of tries before.
+        findings: of the checks about the last one.
+        left_s: seconds it may take.
+    """
     began = time.perf_counter()
     try:
         written = writer.write(request, number, findings, left_s)
@@ -169,14 +177,22 @@ def _once(
         seconds = time.perf_counter() - began
         wait_s = left.retry_after_s if left.retry_after_s is not None else min(2.0**number, _LONGEST_WAIT_S)
         return Attempt(writer.rung, "left", left.reason, left.kind, write_s=seconds), wait_s
-    seconds = time.perf_counter() - began
-    ladder = check_project(written.project, request, limits_of(settings), steps)
-    outcome = "passed" if ladder.ok else "failed"
     attempt = Attempt(
-        writer.rung, outcome, ladder.reason, None, written.identity, written.project, ladder, written.tokens,
-        seconds, written.peak_bytes,
+        writer.rung, "written", "not checked yet", None, written.identity, written.project, None,
+        written.tokens, time.perf_counter() - began, written.peak_bytes,
     )  # fmt: skip
     return attempt, 0.0
+
+
+def checked(
+    attempt: Attempt, request: CodeRequest, settings: "CodegenSection", steps: Sequence[str] = STEPS
+) -> Attempt:
+    """A try with the verdict of the checks; one that was left stays as it is."""
+    if attempt.project is None:
+        return attempt
+    ladder = check_project(attempt.project, request, limits_of(settings), steps)
+    outcome = "passed" if ladder.ok else "failed"
+    return replace(attempt, outcome=outcome, reason=ladder.reason, ladder=ladder)
 
 
 def limits_of(settings: "CodegenSection") -> Limits:

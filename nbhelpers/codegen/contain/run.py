@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -232,11 +232,16 @@ def run_contained(
         return program.wait()
 
 
+def run_code(code: str, limits: Limits | None = None) -> Outcome:
+    """Run Python source, in a folder that is gone afterwards."""
+    with workplace() as folder:
+        return run_contained([sys.executable, "-I", "-c", code], folder, limits or Limits())
+
+
 @cache
 def isolation_here() -> Isolation:
     """What a contained program is kept from on this machine; found out by running one that does nothing."""
-    with tempfile.TemporaryDirectory(prefix="nbhelpers-") as name:
-        return run_contained([sys.executable, "-I", "-c", ""], Path(name), Limits(wall_s=60)).isolation
+    return run_code("", Limits(wall_s=60)).isolation
 
 
 class _Reader:
@@ -356,9 +361,9 @@ def _size(folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def workplace() -> Any:
+def workplace() -> Iterator[Path]:
     """A folder for one contained program; gone afterwards, whatever the program did to it."""
-    folder = Path(tempfile.mkdtemp(prefix="nbhelpers-", dir=None))
+    folder = Path(tempfile.mkdtemp(prefix="nbhelpers-"))
     try:
         yield folder
     finally:
