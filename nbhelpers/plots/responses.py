@@ -170,7 +170,7 @@ def distributions(
         panels: title -> name -> values.
         xlabel: what is counted, with its unit.
         bins: of all histograms.
-        limit: half width of the range around 0; the largest value by default.
+        limit: half width of the range around 0, beyond which nothing is shown; the largest value by default.
         width_in: inches.
         height_in: inches.
 
@@ -187,7 +187,7 @@ def distributions(
         for place, (axis, (title, lines)) in enumerate(zip(axes, panels.items(), strict=True)):
             for number, (name, values) in enumerate(lines.items()):
                 look = {"histtype": "stepfilled", "alpha": 0.35, "color": PALETTE[number % len(PALETTE)]}
-                axis.hist(np.clip(values, -far, far), bins=list(edges), label=name, **look)
+                axis.hist(values, bins=list(edges), label=name, **look)
             axis.set(xlabel=xlabel, title=title, ylabel="weights" if place == 0 else "")
             axis.set_yscale("log")
         axes[0].legend(loc="upper left")
