@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.memory.budget import Budget, budget
+from nbhelpers.memory.heap import large_blocks_apart
 from nbhelpers.memory.live import Live, live
 from nbhelpers.memory.read import MemoryNow, process_bytes, read_memory
 from nbhelpers.memory.release import release
@@ -43,6 +44,7 @@ __all__ = [
     "accelerate_estimate",
     "budget",
     "dry_run",
+    "large_blocks_apart",
     "live",
     "measure_step",
     "process_bytes",

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from nbhelpers.models import Loaded
     from nbhelpers.training.tensor_cache import TensorCache
 
-# Tokens stay between pictures that go, and glibc then keeps the pages of the pictures: 0.9 MB a clip.
-_RELEASE_EVERY = 256
-
 
 @dataclass(frozen=True)
 class Example:
@@ -84,13 +81,12 @@ class Examples:
 
     def prepare(self, label: str) -> "Examples":
         """Process every clip once: afterwards tokens are in memory, pictures on disk (as far as they fit)."""
-        from nbhelpers.memory import release
+        from nbhelpers.memory import large_blocks_apart
         from nbhelpers.runtime import progress
 
-        for number in progress(range(len(self)), label=label, unit="clip"):
-            self.example(number)
-            if number % _RELEASE_EVERY == _RELEASE_EVERY - 1:
-                release()
+        with large_blocks_apart():  # tokens stay, pixels go: 0.7 MB a clip at the twin's size
+            for number in progress(range(len(self)), label=label, unit="clip"):
+                self.example(number)
         return self
 
     def example(self, number: int) -> Example:
