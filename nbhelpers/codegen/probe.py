@@ -69,8 +69,9 @@ def measure(*files: str) -> None:
             tree = ast.parse(file.read(), name)
         kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         for node in (node for node in ast.walk(tree) if isinstance(node, kinds)):
-            found["places"] += 1
-            found["documented"] += ast.get_docstring(node) is not None
+            if not getattr(node, "name", "").startswith("__"):  # the class says what they are for
+                found["places"] += 1
+                found["documented"] += ast.get_docstring(node) is not None
             if not isinstance(node, (ast.Module, ast.ClassDef)):
                 found["functions"] += 1
                 found["typed"] += _typed(node)

@@ -26,7 +26,7 @@ class Quality:
         complexity: mean cyclomatic complexity of a function (McCabe 1976), 1 for a straight one; 0 without
             any.
         most_complex: the highest of them.
-        documented: share of modules, classes and functions with a docstring.
+        documented: share of modules, classes and functions with a docstring; `__names__` are left out.
         typed: share of functions that state the types of all parameters and of what they return.
         findings_per_100_lines: of ruff with the rules E, W, F, B, I, UP, SIM, C4, N and RET.
     """

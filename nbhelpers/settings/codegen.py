@@ -17,12 +17,16 @@ class RungSettings(Section):
 class HostedSettings(RungSettings):
     """The hosted model, asked through huggingface_hub."""
 
-    model: str = Field(default="", description="id on the hub; empty leaves hosted inference out")
+    model: str | None = Field(
+        default=None, min_length=1, description="id on the hub; none leaves hosted inference out"
+    )
     provider: str = Field(
         default="auto", min_length=1, description="who serves it; auto: the account's first choice"
     )
-    base_url: str = Field(
-        default="", description="a server of one's own with the same protocol, instead of the hub's"
+    base_url: str | None = Field(
+        default=None,
+        min_length=1,
+        description="a server of one's own with the same protocol, instead of the hub's",
     )
 
 

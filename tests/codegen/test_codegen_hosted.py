@@ -105,7 +105,7 @@ def test_no_model_and_no_token(monkeypatch):
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(token, "_login", lambda: (None, "nobody is logged in"))
-    for hosted, kind in (({"model": ""}, "off"), ({"model": "some/coder"}, "no_token")):
+    for hosted, kind in (({"model": None}, "off"), ({"model": "some/coder"}, "no_token")):
         with pytest.raises(Left) as left:
             HostedWriter(CodegenSection(hosted=hosted)).write(REQUEST, 0, "", 5)
         assert left.value.kind == kind

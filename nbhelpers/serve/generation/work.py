@@ -203,7 +203,7 @@ def _models(settings: Settings) -> list[tuple[str, str]]:
 
     code = settings.codegen
     names = chain("code", settings.built_in) if code.model == "auto" else [code.model]
-    found = [(code.hosted.model, code.hosted.base_url or code.hosted.provider)]
+    found = [(code.hosted.model or "", code.hosted.base_url or code.hosted.provider)]
     for name in names:
         try:
             entry = catalog().get(name)
