@@ -214,7 +214,7 @@ def run_experiment(
 
     found = config if isinstance(config, Configuration) else get_config(config)
     study = Study(found, settings, Path(folder))
-    study.cells  # noqa: B018  # a grid that cannot be is refused before a model is loaded
+    grid(settings)  # one that cannot be is refused before a model is loaded
     if loaded is None:
         shown = any(prompt.image is not None for prompt in study.prompts)
         loaded = load_subject(settings, profile=profile, device=device, pictures=shown, say=say)

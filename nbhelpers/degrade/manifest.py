@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 _SCHEMA = 1
-# Settings that decide when an experiment stops and what it says meanwhile, not what it finds.
-_ASIDE = ("max_minutes", "summary_every", "verify_every", "stop_above", "batch")
+# Settings that decide when an experiment stops and what it says meanwhile, not what it finds; and what the
+# identity tells better: the model that was loaded, the prompts that were read, the batches that were settled.
+_ASIDE = ("max_minutes", "summary_every", "verify_every", "stop_above", "batch", "model", "config")
 
 
 @dataclass

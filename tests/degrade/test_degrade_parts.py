@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_study import TINY, run, settings
 
-from nbhelpers.degrade import generation
+from nbhelpers.degrade import candidates, generation, load_subject
 from nbhelpers.degrade.chat import Asked, chat_inputs, check_begin, tokenizer_of
 from nbhelpers.degrade.experiment import Study
 from nbhelpers.degrade.generation import FiniteGuard, Written, halved
@@ -15,8 +15,11 @@ from nbhelpers.degrade.plan import Cell, grid, levels_of
 from nbhelpers.degrade.prompts import get_config
 from nbhelpers.degrade.results import read_results
 from nbhelpers.degrade.sizing import allowed, dry_needs, layout
+from nbhelpers.degrade.unpack import packed_names
 from nbhelpers.errors import BadInput, CheckFailed
 from nbhelpers.memory import Budget
+from nbhelpers.models import NothingFits
+from nbhelpers.settings import load_settings
 
 
 def test_the_grid_has_a_baseline_shams_and_every_level_repeat_by_repeat():
@@ -164,3 +167,26 @@ def test_prompts_go_through_the_familys_template_with_their_pictures(loaded, cod
     shown = tokenizer_of(coder).decode(chat_inputs(coder, asked[:1])["input_ids"][0])
     assert asked[0].text in shown
     assert shown.endswith("assistant\n")
+
+
+def test_the_profiles_chain_is_tried_and_every_refusal_is_said():
+    own = load_settings("cpu").degrade
+    assert candidates(own, "cpu") == ["tiny/gemma-3"]
+    assert candidates(own, "t4")[:2] == ["gemma-3-4b", "qwen3-vl-2b"]
+    said = []
+    blind = settings(model="tiny/qwen2.5-coder")
+    with pytest.raises(NothingFits, match="takes no pictures"):
+        load_subject(blind, profile="cpu", device="cpu", pictures=True, say=said.append)
+    assert said == ["tiny/qwen2.5-coder is left: takes no pictures"]
+
+
+def test_packed_weights_are_unpacked_when_asked(tmp_path):
+    said = []
+    asked = settings(quantize="nf4", unpack=True)
+    found = load_subject(asked, profile="cpu", device="cpu", say=said.append)
+    assert said[-1] == "28 packed tensors were unpacked to float32"
+    assert packed_names(found.model) == []
+    assert run(tmp_path, found, **TINY).state == "done"
+    packed = load_subject(settings(quantize="nf4"), profile="cpu", device="cpu", say=said.append)
+    with pytest.raises(BadInput, match=r"q_proj\.weight: is packed \(nf4\).*degrade\.unpack"):
+        run(tmp_path / "packed", packed, **TINY)
