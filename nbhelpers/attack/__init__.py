@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nbhelpers.attack.exploring import explorer, placed, static_grid
     from nbhelpers.attack.laying import Lay, Question, laid, questions_of
     from nbhelpers.attack.optimisation import Optimised, judging_lay, optimise
-    from nbhelpers.attack.patch import Patch, make_patch, read_png, save_png
+    from nbhelpers.attack.patch import Patch, make_patch, on_white, read_png, save_png
     from nbhelpers.attack.poses import PoseRanges
     from nbhelpers.attack.rungs import candidates, load_victim, side_of_model
     from nbhelpers.attack.sheet import Sheet, print_sheet
@@ -31,7 +31,7 @@ _HOME = {
     **dict.fromkeys(("Goal", "Scores", "evaluate", "success_of"), "evaluation"),
     **dict.fromkeys(("Lay", "Question", "laid", "questions_of"), "laying"),
     **dict.fromkeys(("Optimised", "judging_lay", "optimise"), "optimisation"),
-    **dict.fromkeys(("Patch", "make_patch", "read_png", "save_png"), "patch"),
+    **dict.fromkeys(("Patch", "make_patch", "on_white", "read_png", "save_png"), "patch"),
     **dict.fromkeys(("candidates", "load_victim", "side_of_model"), "rungs"),
     **dict.fromkeys(("Net", "distance", "net_of", "says"), "success"),
     "PoseRanges": "poses",
@@ -41,7 +41,8 @@ _HOME = {
 
 __all__ = [
     "Goal", "Scores", "evaluate", "success_of", "Lay", "Question", "laid", "questions_of", "Optimised",
-    "judging_lay", "optimise", "Patch", "make_patch", "read_png", "save_png", "candidates", "load_victim",
+    "judging_lay", "optimise", "Patch", "make_patch", "on_white", "read_png", "save_png", "candidates",
+    "load_victim",
     "side_of_model", "Net", "distance", "net_of", "says", "PoseRanges", "Wear", "Victim",
     "DEFENCES", "Defended", "defend", "Sheet", "print_sheet", "Swept", "sweep_places", "sweep_scale_and_turn",
     "transfer", "explorer", "placed", "static_grid",

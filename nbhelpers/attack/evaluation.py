@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from nbhelpers.artifacts import Metric
 from nbhelpers.attack.controls import control_stickers
-from nbhelpers.attack.laying import Lay, Question, laid
+from nbhelpers.attack.laying import Lay, Question, laid, to_floats
 from nbhelpers.attack.patch import read_png, start_pixels
+from nbhelpers.attack.pictures import Pixels
 from nbhelpers.attack.success import Net, distance, net_of, says
 from nbhelpers.attack.victim import Victim
 from nbhelpers.metrics import proportion
@@ -87,6 +89,7 @@ def evaluate(
     lay: Lay,
     *,
     start: str = "noise",
+    rivals: Mapping[str, Pixels] = MappingProxyType({}),
     keep: bool = False,
 ) -> Scores:
     """Lay the patch of a file, and each control, over the same places of the same pictures, and ask.
@@ -99,6 +102,8 @@ def evaluate(
         lay: where and how large; the same for all.
         start: what the optimisation began with; a picture might do the work by itself, so it is one control
             more.
+        rivals: pictures (H, H, 3) uint8 to be laid in the patch's place, such as one of the target itself;
+            they stand in the table, and are no controls: they carry the answer openly.
         keep: keep the pictures that were shown.
 
     Raises:
@@ -107,6 +112,7 @@ def evaluate(
     pixels, mask = read_png(png)
     began = start_pixels(start, mask.shape[-1], 0) if Path(start).is_file() else None
     stickers = {PATCH: pixels, **control_stickers(pixels, mask, goal.target or "word", lay.seed, began)}
+    stickers |= {name: to_floats([rival])[0] for name, rival in rivals.items()}
     asked = [question for question in questions if goal.counts(question)]
     texts = [question.prompt.text for question in asked]
     answers, shown = {}, {}
@@ -114,11 +120,15 @@ def evaluate(
         pictures = laid(asked, sticker, mask, lay)
         answers[name] = victim.answers(pictures, texts, label=f"asking, {name}")
         shown[name] = pictures if keep else []
-    return _scores(answers, shown, asked, goal)
+    return _scores(answers, shown, asked, goal, tuple(rivals))
 
 
 def _scores(
-    answers: dict[str, list[str]], shown: dict[str, list[Any]], asked: Sequence[Question], goal: Goal
+    answers: dict[str, list[str]],
+    shown: dict[str, list[Any]],
+    asked: Sequence[Question],
+    goal: Goal,
+    rivals: tuple[str, ...],
 ) -> Scores:
     references = [
         clean if question.right is None else question.right
@@ -130,7 +140,7 @@ def _scores(
     }
     return Scores(
         {name: proportion(values, "answers") for name, values in reached.items()},
-        net_of(dict(reached), PATCH),
+        net_of({name: values for name, values in reached.items() if name not in rivals}, PATCH),
         {name: _mean_distance(texts, goal.target) for name, texts in answers.items()},
         {
             name: float(np.mean(list(map(distance, texts, answers["clean"]))))

@@ -158,3 +158,12 @@ def read_png(path: Path) -> tuple[Tensor, Tensor]:
         raise BadInput(f"patch {path}: is {size} pixels; a patch is square (its shape is its transparency)")
     found = torch.from_numpy(values).permute(2, 0, 1).float() / 255
     return found[:3], found[3]
+
+
+def on_white(path: Path, side_px: int = 160) -> Pixels:
+    """A patch's file as people look at it: (side_px, side_px, 3) uint8 on white, its pixels as squares."""
+    from PIL import Image
+
+    small = Image.fromarray(to_rgba(*read_png(path)))
+    white = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
+    return np.array(white.resize((side_px, side_px), Image.Resampling.NEAREST))

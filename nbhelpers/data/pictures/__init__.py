@@ -5,6 +5,7 @@ What a patch is learned on, chosen on and scored on (notebook 05).
 
 from nbhelpers.data.pictures.parts import part_of
 from nbhelpers.data.pictures.picture import Asked, PictureSet, Shown
+from nbhelpers.data.pictures.portrait import portrait
 from nbhelpers.data.pictures.questions import photograph_questions, still_questions
 from nbhelpers.data.pictures.sources import (
     coco_pictures,
@@ -24,4 +25,5 @@ __all__ = [
     "still_questions",
     "photograph_questions",
     "part_of",
+    "portrait",
 ]
