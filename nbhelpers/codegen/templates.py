@@ -8,6 +8,7 @@ import re
 import subprocess
 import tempfile
 import textwrap
+import threading
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -27,6 +28,7 @@ _TYPES = {
     **{"str": "str", "int": "int", "float": "float", "bool": "bool"},
     **{"date": "dt.date", "datetime": "dt.datetime"},
 }
+_RUFF = threading.Lock()
 LINE = 100  # characters of a generated line
 
 
@@ -105,7 +107,8 @@ def ruff() -> str:
     """The path of ruff's own binary, which starts ten times as fast as its Python module."""
     from ruff import find_ruff_bin
 
-    return str(find_ruff_bin())
+    with _RUFF:  # two threads that ask `sysconfig` for the first time at once can get nothing from it
+        return str(find_ruff_bin())
 
 
 def _dated(request: CodeRequest) -> bool:

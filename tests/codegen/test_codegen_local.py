@@ -1,5 +1,8 @@
 """The local rung with the real twin, and the way down the rungs."""
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from nbhelpers.codegen.checks import QUICK, STEPS
@@ -125,3 +128,28 @@ def test_the_program_in_an_answer(text, source):
 def test_no_program():
     with pytest.raises(BadInput):
         program_in("```python\n\n```")
+
+
+def test_a_model_with_room_is_given_the_whole_request(tmp_path):
+    """The twin with a longer context stands in for a model that follows instructions."""
+    import json
+    import shutil
+
+    from nbhelpers.models.places import twin_folder
+
+    folder = Path(shutil.copytree(twin_folder("tiny/qwen2.5-coder"), tmp_path / "model"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4096}))
+    own = CodegenSection(model=str(folder), min_free_gib=0, new_tokens=32)
+    with closing(LocalWriter(own, MEMORY, device="cpu", say=list)) as one:
+        asked = one._prompt(one._load(), REQUEST, "tests: 1 failed")
+        assert [message["role"] for message in asked] == ["system", "user"]
+        assert "tests: 1 failed" in asked[1]["content"]
+        assert 0 < one.write(REQUEST, 1, "tests: 1 failed", 300).tokens <= 32
+
+
+def test_a_request_that_fills_the_context_is_a_reason(writer):
+    fields = tuple(Field(f"quixotic_zephyr_jukebox_vexed_kwyjibo_{number}", "str") for number in range(24))
+    with pytest.raises(Left, match="leaves no room") as left:
+        writer.write(CodeRequest("fastapi", (Entity("book", fields),)), 0, "", 300)
+    assert left.value.kind == "no_code"

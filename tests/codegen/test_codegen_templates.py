@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 import time
+from itertools import combinations, product
 
 import psutil
 import pytest
@@ -94,6 +95,19 @@ def test_the_same_request_gives_the_same_text_and_all_its_files(framework):
     assert {"README.md", "requirements.txt"} <= set(project.files)
     assert any("test" in name for name in project.files)
     assert revision().startswith("sha256:")
+
+
+@pytest.mark.slow
+def test_no_set_of_operations_and_options_leaves_anything_unused(tmp_path):
+    """All 31 sets of operations, with and without all options and dates, of each framework."""
+    subsets = [s for n in range(1, 6) for s in combinations(OPERATIONS, n)]
+    for framework, operations, rich in product(FRAMEWORKS, subsets, (False, True)):
+        options, entities = (OPTIONS, (BOOK, LINE)) if rich else ((), (LINE,))
+        project = render(CodeRequest(framework, entities, operations, options))
+        project.write(tmp_path / f"{framework}_{'_'.join(operations)}_{rich}")
+    lint = [ruff(), "check", "--isolated", "--no-cache", "--select", "E9,F,B", "--output-format", "concise"]
+    found = subprocess.run([*lint, tmp_path], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout[:2000]
 
 
 def test_what_differs_between_frameworks_is_the_framework():
