@@ -106,7 +106,7 @@ def test_other_arguments_never_leave_a_mixed_set(made, tmp_path):
     shutil.copytree(made.path.parent, tmp_path / "set")
     other = make_videos(tmp_path / "set", 5, seed=1, **SMALL)
     assert not set(digests(other)) & set(digests(made))
-    assert not set(other.sources) & set(made.sources), "other sessions, which a guard against leaks tells apart"
+    assert not set(other.sources) & set(made.sources), "sessions a guard against leaks tells apart"
 
 
 def test_several_cameras_film_the_same_work(made):

@@ -225,7 +225,7 @@ def test_a_missing_variable_names_file_key_and_variable(write):
     [
         ("data.sede=1", "unknown key data.sede (did you mean 'seed'?); allowed: seed, split"),
         ("data.banana=1", "unknown key data.banana; allowed: seed, split"),
-        ("dat.seed=1", "unknown section 'dat' (did you mean 'data'?); allowed: memory, data, codegen, degrade, attack, video, teach"),
+        ("dat.seed=1", "unknown section 'dat' (did you mean 'data'?); allowed: memory, data, codegen, "),
         ("teach.epochs=1", "unknown key teach.epochs; allowed: seed"),
         ("teach.detector.rr=8", "unknown key teach.detector.rr (did you mean 'r'?); allowed: model, "),
         ("teach.detector.r=0", "teach.detector.r is 0; allowed: a whole number at least 1"),
