@@ -195,3 +195,15 @@ def test_the_default_is_drawn_and_a_folder_wins(folder):
     found = pictures_or_default(folder, settings, "gemma3")
     assert found.source == "folder photos"
     assert {one.task for one in found.parts["train"].prompts} == {"subject"}
+
+
+def test_a_portrait_shows_its_thing_in_its_colour():
+    from nbhelpers.data.pictures import portrait
+
+    blue = portrait("blue wheel", 64)
+    assert blue.shape == (64, 64, 3) and blue[0, 0].tolist() == [128, 128, 128]
+    painted = np.abs(blue.astype(int) - 128).max(-1) > 20
+    assert 0.4 < painted.mean() < 0.8 and blue[painted].mean(0).argmax() == 2
+    assert painted.any(1).sum() >= 40 and painted.any(0).sum() >= 60
+    with pytest.raises(BadInput, match="the base world has the colours red"):
+        portrait("mauve wheel")
