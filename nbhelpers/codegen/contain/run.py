@@ -19,87 +19,28 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import Self
 
 import psutil
 
+from nbhelpers.codegen.contain.identity import (
+    JAIL,
+    environment,
+    home_folder,
+    needed_folders,
+    open_to_all,
+    own_uid,
+)
 from nbhelpers.codegen.contain.limits import MIB, Limits
+from nbhelpers.codegen.contain.outcome import Ended, Isolation, Outcome, read_isolation
+from nbhelpers.codegen.contain.watching import Reader, descendants, resident, size
 
-Ended = Literal["exit", "wall", "cpu", "memory", "processes", "output", "disk"]
-_JAIL = Path(__file__).with_name("jail.py")
 _EVERY_S = 0.05
-_MOST_ENTRIES = 20_000
-_UIDS = (61_000, 65_534)  # tried in turn; a container may not know the first
-
-
-@dataclass(frozen=True)
-class Isolation:
-    """What a contained program was kept from, beside the limits."""
-
-    network: bool = False
-    processes: bool = False
-    files: bool = False
-    user: bool = False
-    note: str = ""
-
-    def __str__(self) -> str:
-        names = {"network": "no network", "processes": "own processes", "files": "files sealed"}
-        names["user"] = "a user of its own"
-        had = [text for name, text in names.items() if getattr(self, name)]
-        lacked = [text for name, text in names.items() if not getattr(self, name)]
-        note = f" ({self.note})" if self.note else ""
-        return f"{', '.join(had) or 'limits alone'}" + (f"; not: {', '.join(lacked)}{note}" if lacked else "")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a contained program ended.
-
-    Attributes:
-        code: exit code as a shell has it: 128 and the signal's number for one that a signal ended.
-        ended: `exit` by itself, else the limit that ended it.
-        stdout, stderr: its output, cut at the limit.
-        seconds: on the clock.
-        peak_bytes: highest resident memory of all its processes that was seen.
-        isolation: what it was kept from.
-    """
-
-    code: int
-    ended: Ended
-    stdout: str
-    stderr: str
-    seconds: float
-    peak_bytes: int
-    isolation: Isolation
-
-    @property
-    def ok(self) -> bool:
-        """Whether it ended by itself with code 0."""
-        return self.ended == "exit" and self.code == 0
-
-    @property
-    def reason(self) -> str:
-        """One line: how it ended, with the last line of its errors where it failed."""
-        if self.ended != "exit":
-            return {
-                "wall": f"did not end within {self.seconds:.0f} s and was killed",
-                "cpu": "used up its processor time and was killed",
-                "memory": "took more memory than allowed and was killed",
-                "processes": "started more processes than allowed and was killed",
-                "output": "wrote more than allowed and was killed",
-                "disk": "wrote more files than allowed and was killed",
-            }[self.ended]
-        lines = [line for line in (self.stderr or self.stdout).splitlines() if line.strip()]
-        return (
-            "ended well" if self.ok else f"exit code {self.code}" + (f": {lines[-1][:300]}" if lines else "")
-        )
 
 
 class Contained:
@@ -123,26 +64,26 @@ class Contained:
     ) -> None:
         self.folder, self.limits = folder.resolve(), limits
         places = [self.folder, *(one.resolve() for one in writable)]
-        home = _home()
-        uid = _own_uid(places, home)
+        home = home_folder()
+        uid = own_uid(places, home)
         read_end, write_end = os.pipe()
         spec = {
             "argv": list(argv), "folder": str(self.folder), "uid": uid, "report": write_end,
             "writable": [str(place) for place in places], "home": home,
-            "kept": [str(place) for place in _needed()],
-            "reachable": _open_to_all(places), "reachable_covered": _open_to_all(places, home),
+            "kept": [str(place) for place in needed_folders()],
+            "reachable": open_to_all(places), "reachable_covered": open_to_all(places, home),
             "memory": int(limits.memory_mib * MIB), "cpu": limits.cpu_s, "processes": limits.processes,
             "file": int(limits.disk_mib * MIB),
         }  # fmt: skip
         self._began = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(_JAIL), json.dumps(spec)],
+            [sys.executable, "-I", str(JAIL), json.dumps(spec)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.folder,
-            env=_environment(self.folder), start_new_session=True, pass_fds=(write_end,),
+            env=environment(self.folder), start_new_session=True, pass_fds=(write_end,),
         )  # fmt: skip
         os.close(write_end)
-        self._out, self._err = _Reader(self._process.stdout, limits), _Reader(self._process.stderr, limits)
-        self._isolation = _read_isolation(read_end)
+        self._out, self._err = Reader(self._process.stdout, limits), Reader(self._process.stderr, limits)
+        self._isolation = read_isolation(read_end)
         self._peak, self._checked = 0, 0.0
         self._over: Ended | None = None
         with contextlib.suppress(BrokenPipeError):
@@ -177,16 +118,16 @@ class Contained:
 
     def _over_in_sum(self) -> Ended | None:
         """What the system counts for one process at a time, added up over all of them."""
-        family = _descendants(self._process.pid)
+        family = descendants(self._process.pid)
         if len(family) > self.limits.processes + 2:  # root is not held by the system's own limit
             return "processes"
         if time.monotonic() - self._checked < 4 * _EVERY_S:
             return None
-        used = _resident(family)
+        used = resident(family)
         self._peak = max(self._peak, used)
         if used > self.limits.memory_mib * MIB:
             return "memory"
-        full = _size(self.folder) > self.limits.disk_mib * MIB
+        full = size(self.folder) > self.limits.disk_mib * MIB
         self._checked = time.monotonic()  # after the count, which takes long where there is much
         return "disk" if full else None
 
@@ -212,7 +153,7 @@ class Contained:
         """End it and everything it started. Where it has namespaces, the kernel does; else one by one."""
         if not self._isolation.processes:
             for _ in range(50):  # a program that forks while it is killed is found again
-                left = _descendants(self._process.pid)
+                left = descendants(self._process.pid)
                 for process in left:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         process.kill()
@@ -242,122 +183,6 @@ def run_code(code: str, limits: Limits | None = None) -> Outcome:
 def isolation_here() -> Isolation:
     """What a contained program is kept from on this machine; found out by running one that does nothing."""
     return run_code("", Limits(wall_s=60)).isolation
-
-
-class _Reader:
-    """Reads a pipe up to a limit in a thread; `full` says that there was more."""
-
-    def __init__(self, pipe: "IO[bytes] | None", limits: Limits) -> None:
-        assert pipe is not None
-        self._pipe, self._most, self.full = pipe, int(limits.output_kib * 1024), False
-        self._data = bytearray()
-        self._thread = threading.Thread(target=self._read, daemon=True, name="nbhelpers-contained-output")
-        self._thread.start()
-
-    def _read(self) -> None:
-        while chunk := os.read(self._pipe.fileno(), 1 << 16):
-            self._data += chunk[: self._most - len(self._data)]
-            if len(self._data) >= self._most:
-                self.full = True
-                break
-
-    def text(self) -> str:
-        return self._data.decode("utf-8", "backslashreplace")
-
-    def join(self) -> None:
-        self._thread.join(5)
-        if not self._thread.is_alive() and not self._pipe.closed:
-            self._pipe.close()
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of ours: no tokens, no paths."""
-    own = {"HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "PATH": os.defpath}
-    own |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    return own | {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "NO_COLOR": "1"}
-
-
-def _own_uid(folders: Sequence[Path], home: str) -> int | None:
-    """A user for the program where we are root; its folders are given to it."""
-    if not hasattr(os, "geteuid") or os.geteuid() != 0 or not _open_to_all(folders, home):
-        return None
-    uid = _known_uid()
-    if uid is not None:
-        for folder in folders:
-            for path in (folder, *folder.rglob("*")):
-                os.chown(path, uid, uid, follow_symlinks=False)
-    return uid
-
-
-@cache
-def _known_uid() -> int | None:
-    for uid in _UIDS:
-        probe = [sys.executable, "-I", "-c", f"import os; os.setresuid({uid}, {uid}, {uid})"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return uid
-    return None
-
-
-def _needed() -> list[Path]:
-    """Folders without which Python and the probe do not run."""
-    return [Path(sys.prefix), Path(sys.base_prefix).resolve(), _JAIL.parents[1]]
-
-
-def _open_to_all(folders: Sequence[Path], covered: str = "") -> bool:
-    """Whether another user can come to Python and these folders; `covered`: an open folder is put over it."""
-    needed = _needed()
-    places = {*needed, *(place for path in (*needed, *folders) for place in path.parents)}
-    home = Path(covered or "/nowhere")
-    seen = {place for place in places if place in needed or not place.is_relative_to(home)}
-    return all(place.stat().st_mode & 0o001 for place in seen)
-
-
-def _home() -> str:
-    """The home folder, which holds keys and tokens; empty where there is none of one's own."""
-    home = Path.home().resolve()
-    return "" if home == Path("/") or not home.is_dir() else str(home)
-
-
-def _read_isolation(read_end: int) -> Isolation:
-    """What the jail wrote before it started the program; empty where it could not even begin."""
-    with os.fdopen(read_end, "rb") as pipe:
-        data = pipe.read()
-    if not data:
-        return Isolation(note="the jail did not start")
-    found: dict[str, Any] = json.loads(data)
-    return Isolation(**{name: found[name] for name in ("network", "processes", "files", "user", "note")})
-
-
-def _descendants(pid: int) -> list[psutil.Process]:
-    try:
-        return [
-            one
-            for one in psutil.Process(pid).children(recursive=True)
-            if one.status() != psutil.STATUS_ZOMBIE
-        ]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _resident(family: Sequence[psutil.Process]) -> int:
-    total = 0
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += process.memory_info().rss
-    return total
-
-
-def _size(folder: Path) -> int:
-    """Bytes below a folder; more entries than a program has use for count as endless."""
-    total = entries = 0
-    for place, _, files in os.walk(folder):
-        entries += 1 + len(files)
-        if entries > _MOST_ENTRIES:
-            return 1 << 62
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += Path(place, name).lstat().st_size
-    return total
 
 
 @contextlib.contextmanager
