@@ -17,7 +17,8 @@ SMALL += [f"teach.{part}.{key}" for part in ("detector", "segmenter") for key in
 SMALL += ["video.videos=30", "video.steps=4", "video.validations=1", "video.val_clips=4"]
 SMALL += ["video.test_clips=12", "video.split=train:0.6,val:0.2,test:0.2"]
 # After two epochs AP is about 0, so INT8's promise is not tested here: the notebook itself does.
-# The phases that take a data set or leave something to a later one; the others stand alone, and are run by nbval.
+
+# Those that take a data set or leave something to a later one; the others stand alone, and nbval runs them.
 PHASES = ["memory", "data", "video", "teach", "distill", "export"]
 
 
