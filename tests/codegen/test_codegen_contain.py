@@ -1,5 +1,7 @@
 """Hostile programs in the contained child: each is stopped, or named here as not covered."""
 
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -144,6 +146,42 @@ def test_a_program_that_runs_is_ended_with_the_block():
             assert program.running
         assert not program.running
     assert not Path(folder).exists()
+
+
+ALONE = [
+    *("unshare", "-r", "sh", "-c"),
+    'echo 0 > /proc/sys/user/max_user_namespaces; exec setpriv --bounding-set -all --inh-caps -all "$0" "$@"',
+]
+
+
+def alone(code):
+    """Run Python here with no right to namespaces, as many containers have it."""
+    return subprocess.run([*ALONE, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+ALONE_CODE = """
+import psutil
+from nbhelpers.codegen import Limits, run_code
+
+daemon = "if os.fork() == 0:\\n  os.setsid()\\n  if os.fork() == 0:\\n    time.sleep(87.6)\\n  os._exit(0)"
+found = run_code("import os, time\\n" + daemon)
+print(found.ok, found.isolation)
+print(run_code("while True: pass", Limits(wall_s=3)).ended)
+crowd = "import os, time\\nfor _ in range(90):\\n  if os.fork() == 0:\\n    time.sleep(99)\\ntime.sleep(99)"
+print(run_code(crowd, Limits(wall_s=60)).ended)
+left = [one.info["cmdline"] or [] for one in psutil.process_iter(["cmdline"])]
+print([words for words in left if "-I" in words and "87.6" in words[-1]])
+"""
+
+
+@pytest.mark.slow
+def test_where_namespaces_are_not_allowed_it_says_so_and_leaves_nothing_behind():
+    if shutil.which("setpriv") is None or alone("print(1)").stdout != "1\n":
+        pytest.skip("rights cannot be taken away here: unshare and setpriv are missing or not allowed")
+    done = alone(ALONE_CODE)
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("True limits alone; not: no network"), done
+    assert lines[1:] == ["wall", "processes", "[]"], done
 
 
 @pytest.mark.parametrize("name", ["wall_s", "memory_mib", "processes"])

@@ -1,6 +1,7 @@
 """Who a contained program is and where: its environment, its user, what it can come to."""
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -8,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 JAIL = Path(__file__).with_name("jail.py")
-_UIDS = (61_000, 65_534)  # tried in turn; a container may not know the first
+_UIDS = range(61_000, 65_000)  # of nobody; the system counts processes by user, so each child has its own
+_NOBODY = 65_534
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -30,13 +32,21 @@ def own_uid(folders: Sequence[Path], home: str) -> int | None:
     return uid
 
 
-@cache
 def _known_uid() -> int | None:
-    for uid in _UIDS:
-        probe = [sys.executable, "-I", "-c", f"import os; os.setresuid({uid}, {uid}, {uid})"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return uid
-    return None
+    """A user of its own where the container knows such numbers, else nobody."""
+    return (
+        _UIDS[secrets.randbelow(len(_UIDS))]
+        if _is_known(_UIDS[-1])
+        else _NOBODY
+        if _is_known(_NOBODY)
+        else None
+    )
+
+
+@cache
+def _is_known(uid: int) -> bool:
+    probe = [sys.executable, "-I", "-c", f"import os; os.setresuid({uid}, {uid}, {uid})"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
 def needed_folders() -> list[Path]:

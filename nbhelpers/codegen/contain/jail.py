@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+import time
 
 _NEWNS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 _APART = _NEWNS | _NEWPID | _NEWNET | _NEWIPC
@@ -165,6 +166,33 @@ def _wait_for(child: int) -> int:
             return 128 - code if code < 0 else code
 
 
+def _end_the_rest() -> None:
+    """Kill what the program left running; where there are no namespaces, nobody else does."""
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            for left in _children():
+                os.kill(left, signal.SIGKILL)
+            time.sleep(0.01)
+
+
+def _children() -> list[int]:
+    """Numbers of this process's children, orphans of the program among them."""
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        if int(fields[1]) == os.getpid() and fields[0] != "Z":
+            found.append(int(name))
+    return found
+
+
 def main() -> int:
     """Start the chain; the exit code is the program's."""
     spec = json.loads(sys.argv[1])
@@ -175,7 +203,9 @@ def main() -> int:
     _libc.prctl(_SUBREAPER, 1, 0, 0, 0)  # what the program leaves behind stays a descendant, and can be found
     _unshare(found)
     if not found["processes"]:
-        return _first(spec, found)
+        code = _first(spec, found)
+        _end_the_rest()
+        return code
     child = os.fork()
     if child == 0:
         os._exit(_first(spec, found))

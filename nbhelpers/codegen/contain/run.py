@@ -38,7 +38,7 @@ from nbhelpers.codegen.contain.identity import (
 )
 from nbhelpers.codegen.contain.limits import MIB, Limits
 from nbhelpers.codegen.contain.outcome import Ended, Isolation, Outcome, read_isolation
-from nbhelpers.codegen.contain.watching import Reader, descendants, resident, size
+from nbhelpers.codegen.contain.watching import Reader, descendants, process_count, resident, size
 
 _EVERY_S = 0.05
 
@@ -86,6 +86,7 @@ class Contained:
         self._isolation = read_isolation(read_end)
         self._peak, self._checked = 0, 0.0
         self._over: Ended | None = None
+        self._others = process_count()
         with contextlib.suppress(BrokenPipeError):
             assert self._process.stdin is not None
             self._process.stdin.write(stdin)
@@ -118,11 +119,12 @@ class Contained:
 
     def _over_in_sum(self) -> Ended | None:
         """What the system counts for one process at a time, added up over all of them."""
+        crowded = process_count() - self._others > self.limits.processes
+        if not crowded and time.monotonic() - self._checked < 4 * _EVERY_S:
+            return None
         family = descendants(self._process.pid)
         if len(family) > self.limits.processes + 2:  # root is not held by the system's own limit
             return "processes"
-        if time.monotonic() - self._checked < 4 * _EVERY_S:
-            return None
         used = resident(family)
         self._peak = max(self._peak, used)
         if used > self.limits.memory_mib * MIB:
@@ -152,6 +154,8 @@ class Contained:
     def kill(self) -> None:
         """End it and everything it started. Where it has namespaces, the kernel does; else one by one."""
         if not self._isolation.processes:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # at one stroke: nothing forks its way out
             for _ in range(50):  # a program that forks while it is killed is found again
                 left = descendants(self._process.pid)
                 for process in left:
