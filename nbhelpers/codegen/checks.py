@@ -25,6 +25,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from filelock import FileLock
+
 from nbhelpers.artifacts import Check
 from nbhelpers.codegen.ask import Answered, Client, ask_all
 from nbhelpers.codegen.contain import Contained, Isolation, Limits, Outcome, isolation_here, run_contained
@@ -207,7 +209,9 @@ class _Run:
             "--no-error-summary",
             ".",
         ]
-        found = self._contained([*command, *options], writable=[self.mypy_cache])
+        # One at a time: the cache is given to the child's own user, and mypy's caches take one writer.
+        with FileLock(self.mypy_cache.with_name(f"{self.mypy_cache.name}.lock")):
+            found = self._contained([*command, *options], writable=[self.mypy_cache])
         lines = [line for line in found.stdout.splitlines() if ": error:" in line]
         return _step("types", found.ok, "; ".join(lines[:2]) or _said(found, "no error"), found)
 
