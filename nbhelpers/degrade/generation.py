@@ -1,6 +1,7 @@
 """Writing texts with a model that may be broken: in batches, greedy or drawn, broken logits caught."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -128,13 +129,24 @@ def _write(loaded: "Loaded", asked: Sequence[Asked], decoding: Decoding, seed: i
     ends = set(settings.eos_token_id)
     guard = FiniteGuard(settings.eos_token_id[0], start)
     devices = [loaded.model.device] if loaded.model.device.type == "cuda" else []
-    with torch.inference_mode(), torch.random.fork_rng(devices):
+    with torch.inference_mode(), torch.random.fork_rng(devices), _nothing_else(loaded.model, settings):
         torch.manual_seed(seed % 2**63)
         ids = loaded.model.generate(**inputs, generation_config=settings, logits_processor=[guard])
     fresh = ids[:, start:].tolist()
     texts = tokenizer_of(loaded).batch_decode(fresh, skip_special_tokens=True)
     return [_written(text, row, ends, guard.first.get(place), len(asked))
             for place, (text, row) in enumerate(zip(texts, fresh, strict=True))]  # fmt: skip
+
+
+@contextmanager
+def _nothing_else(model: Any, settings: Any) -> Iterator[None]:
+    """`generate` fills what is not set from the model's own settings, such as a penalty on repetition."""
+    own = model.generation_config
+    model.generation_config = settings
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def _written(text: str, row: list[int], ends: set[int], broken_at: int | None, rows: int) -> Written:

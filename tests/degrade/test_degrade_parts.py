@@ -1,5 +1,6 @@
 """Parts of the experiment: the grid, batches, memory that runs out, broken logits, begin tokens."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from small_study import TINY, run, settings
 from nbhelpers.degrade import candidates, generation, load_subject
 from nbhelpers.degrade.chat import Asked, chat_inputs, check_begin, tokenizer_of
 from nbhelpers.degrade.experiment import Study
-from nbhelpers.degrade.generation import FiniteGuard, Written, halved
+from nbhelpers.degrade.generation import Decoding, FiniteGuard, Written, halved
 from nbhelpers.degrade.plan import Cell, grid, levels_of
 from nbhelpers.degrade.prompts import get_config
 from nbhelpers.degrade.results import read_results
@@ -145,6 +146,28 @@ def test_drawn_texts_depend_on_the_seed_alone(loaded, tmp_path):
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
     assert texts[0][:2] == texts[0][2:4]  # the sham draws what the baseline drew
+
+
+def test_settings_a_model_comes_with_do_not_touch_the_texts(loaded):
+    """Published models ask for sampling and penalties; in a lesion study they would hide the damage."""
+    asked = Study(get_config("drawn_it"), settings(), Path()).asked()[:2]
+    plain = generation.write(loaded, asked, Decoding(), 0)
+    own = loaded.model.generation_config
+    loaded.model.generation_config = deepcopy(own)
+    loaded.model.generation_config.update(
+        do_sample=True,
+        temperature=0.7,
+        top_k=3,
+        repetition_penalty=3.0,
+        no_repeat_ngram_size=2,
+        min_new_tokens=70,
+    )
+    kept = loaded.model.generation_config
+    try:
+        assert generation.write(loaded, asked, Decoding(), 0) == plain
+        assert loaded.model.generation_config is kept
+    finally:
+        loaded.model.generation_config = own
 
 
 def test_begin_tokens_are_counted(loaded, coder):
