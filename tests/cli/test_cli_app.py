@@ -16,6 +16,7 @@ COMMANDS = (
     *("doctor", "fit", "run", "report", "validate-dataset", "draw-scenes", "augment"),
     *("train-teacher", "label", "train-student", "optimize-model", "evaluate", "infer", "serve"),
     *("make-videos", "make-samples", "tune-vlm", "predict-video", "evaluate-vlm"),
+    *("attack", "attack-eval"),
 )
 HEAVY = (
     "torch",
