@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from nbhelpers.errors import BadInput
 
-_SMOOTH = 8  # a pixel on the outline is looked at in so many places along each side
+_FINE = 512  # a pixel on the outline is looked at in several places, about so many along the whole side
 
 
 def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -40,9 +40,10 @@ def shape_mask(shape: str | Path, side_px: int) -> npt.NDArray[np.float32]:
         BadInput: no such shape or file, or a mask with nothing in it.
     """
     if str(shape) in _OUTLINES:
-        steps = (np.arange(side_px * _SMOOTH) + 0.5) / (side_px * _SMOOTH) * 2 - 1
+        smooth = max(2, -(-_FINE // side_px))
+        steps = (np.arange(side_px * smooth) + 0.5) / (side_px * smooth) * 2 - 1
         fine = _OUTLINES[str(shape)](steps[None, :] + 0 * steps[:, None], steps[:, None] + 0 * steps[None, :])
-        blocks = fine.reshape(side_px, _SMOOTH, side_px, _SMOOTH)
+        blocks = fine.reshape(side_px, smooth, side_px, smooth)
         return blocks.mean(axis=(1, 3)).astype(np.float32)
     return _from_file(Path(shape), side_px)
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nbhelpers.artifacts import write_atomic
 from nbhelpers.attack.controls import sans
 from nbhelpers.attack.patch import read_png
+from nbhelpers.attack.shapes import shape_mask
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
@@ -45,7 +48,16 @@ class Sheet:
     box_px: tuple[int, int, int, int]
 
 
-def print_sheet(patch: Path, folder: Path, *, width_mm: float, dpi: int, mark: str, title: str = "") -> Sheet:
+def print_sheet(
+    patch: Path,
+    folder: Path,
+    *,
+    width_mm: float,
+    dpi: int,
+    mark: str,
+    title: str = "",
+    shape: str | None = None,
+) -> Sheet:
     """Write `print_sheet.png` and `print_sheet.pdf`.
 
     Args:
@@ -55,6 +67,7 @@ def print_sheet(patch: Path, folder: Path, *, width_mm: float, dpi: int, mark: s
         dpi: dots per inch of the page.
         mark: the settings' hash; its first 16 letters are printed beside the patch.
         title: one line more, such as the target.
+        shape: see `shape_mask`; its outline is then drawn as finely as the page, not as the patch's pixels.
 
     Raises:
         BadInput: wider than the largest paper.
@@ -64,7 +77,7 @@ def print_sheet(patch: Path, folder: Path, *, width_mm: float, dpi: int, mark: s
     side = _px(width_mm, dpi)
     left, top = (page.width - side) // 2, _px(_MARGIN_MM + _MARK_MM + _GAP_MM, dpi) + _px(4, dpi)
     box = (left, top, left + side, top + side)
-    _paste(page, patch, box)
+    _paste(page, patch, box, shape)
     _marks(page, box, dpi)
     lines = [
         title,
@@ -97,7 +110,7 @@ def _page(wide_mm: float, high_mm: float, dpi: int) -> "Image":
     return Image.new("RGB", (_px(wide_mm, dpi), _px(high_mm, dpi)), "white")
 
 
-def _paste(page: "Image", patch: Path, box: tuple[int, int, int, int]) -> None:
+def _paste(page: "Image", patch: Path, box: tuple[int, int, int, int], shape: str | None) -> None:
     from PIL import Image
 
     from nbhelpers.attack.patch import to_rgba
@@ -107,6 +120,8 @@ def _paste(page: "Image", patch: Path, box: tuple[int, int, int, int]) -> None:
     # Colours and outline are enlarged apart: colours of transparent pixels must not bleed into the edge.
     color = small.convert("RGB").resize(size, Image.Resampling.BICUBIC)
     outline = small.getchannel("A").resize(size, Image.Resampling.BICUBIC)
+    if shape is not None:
+        outline = Image.fromarray((shape_mask(shape, size[0]) * 255).round().astype(np.uint8))
     page.paste(color, box[:2], outline)
 
 

@@ -154,7 +154,13 @@ def _sheet(made: "Optimised", own: "AttackSection", output: Path) -> "Sheet":
 
     title = f"provokes: {made.target}" if made.target else "provokes any answer but the right one"
     return print_sheet(
-        made.png, output, width_mm=own.print_mm, dpi=own.print_dpi, mark=made.settings_hash, title=title
+        made.png,
+        output,
+        width_mm=own.print_mm,
+        dpi=own.print_dpi,
+        mark=made.settings_hash,
+        title=title,
+        shape=own.shape,
     )
 
 

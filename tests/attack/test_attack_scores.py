@@ -136,6 +136,18 @@ def test_the_sheet_has_the_patch_at_its_width(tmp_path, width_mm, dpi, paper):
     assert pdf.startswith(b"%PDF") and b"/MediaBox" in pdf
 
 
+def test_a_round_patch_is_round_on_paper(tmp_path):
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[..., 3] = 255
+    save_png(pixels, tmp_path / "patch.png")
+    given = {"width_mm": 50, "dpi": 200, "mark": "", "shape": "circle"}
+    sheet = print_sheet(tmp_path / "patch.png", tmp_path, **given)
+    with Image.open(sheet.png) as page:
+        patch = np.asarray(page.crop(sheet.box_px).convert("L"))
+    assert (patch < 128).mean() == pytest.approx(np.pi / 4, abs=0.002)
+    assert ((patch > 8) & (patch < 247)).mean() < 0.02  # a fine edge, not one of eight steps
+
+
 def test_a_sheet_wider_than_paper_is_refused(tmp_path):
     save_png(np.zeros((4, 4, 4), np.uint8), tmp_path / "patch.png")
     with pytest.raises(BadInput, match="does not fit on A0"):
