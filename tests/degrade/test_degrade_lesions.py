@@ -6,11 +6,14 @@ import pytest
 import torch
 
 from nbhelpers.degrade.blocks import BLOCK, blocks, draw, seed_of
+from nbhelpers.degrade.chat import Asked, tokenizer_of
+from nbhelpers.degrade.generation import Decoding, write
 from nbhelpers.degrade.groups import GROUPS, resolve
 from nbhelpers.degrade.lesions import apply_lesion, quantized, target
 from nbhelpers.degrade.methods import METHODS, Lesion
 from nbhelpers.degrade.unpack import packed_names, unpack
 from nbhelpers.errors import BadInput
+from nbhelpers.metrics.text import score_texts
 from nbhelpers.models import Snapshot, load, tensor_digests
 
 LEVELS = {"mult_gauss": 0.5, "ablation": 0.3, "uni_quant": 8, "norm_matched": 0.5, "gain_only": 0.5}
@@ -244,6 +247,28 @@ def test_large_tensors_go_block_by_block_and_each_block_draws_its_own_noise():
     assert not torch.equal(one, other)
     assert float(one.min()) >= 0
     assert float(one.max()) < 1
+
+
+def rise(loaded, method, text, sigma=1.0):
+    """How many times the perplexity of a text is what it was, under a lesion of attention."""
+    tokenizer = tokenizer_of(loaded)
+    snapshot, before = Snapshot(loaded.model), score_texts(loaded.model, tokenizer, [text]).perplexity
+    apply_lesion(loaded.model, loaded.family, Lesion(method, "attn_only", sigma))
+    after = score_texts(loaded.model, tokenizer, [text]).perplexity
+    snapshot.restore()
+    return after / before
+
+
+def test_growth_alone_costs_nothing_between_norms_and_much_without_them(twin, coder):
+    """Gemma-3 has a norm behind every block and on queries and keys; Qwen2 has neither."""
+    dream = "Last night I dreamt of the old house. Somebody gave me a green crate. At last I woke up."
+    assert rise(twin, "gain_only", dream) == pytest.approx(1, abs=1e-3)
+    assert rise(twin, "norm_matched", dream) == pytest.approx(rise(twin, "mult_gauss", dream), rel=0.02)
+    assert rise(twin, "mult_gauss", dream) > 1.5
+    asked = Asked(0, "add", "en", "Write a function that adds two numbers.", 100)
+    program = write(coder, [asked], Decoding(), 0)[0].text  # what it knows best: its own
+    assert rise(coder, "gain_only", program) > 1.3
+    assert rise(coder, "mult_gauss", program) > 1.3 * rise(coder, "norm_matched", program)
 
 
 @pytest.mark.gpu
