@@ -17,6 +17,7 @@ COMMANDS = (
     *("train-teacher", "label", "train-student", "optimize-model", "evaluate", "infer", "serve"),
     *("make-videos", "make-samples", "tune-vlm", "predict-video", "evaluate-vlm"),
     *("attack", "attack-eval"),
+    *("degrade", "degrade-results"),
     *("generate", "check-code", "evaluate-code", "serve-code", "user-token"),
 )
 HEAVY = (
