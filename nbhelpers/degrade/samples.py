@@ -1,4 +1,8 @@
-"""Records that come with the package, to be read and analysed without running anything."""
+"""Records that come with the package, to be read and analysed without running anything.
+
+Made by `nbhelpers degrade --profile cpu --output nbhelpers/degrade/samples --set degrade.prompts=5 --set
+degrade.repeats=1 --set 'degrade.controls=[]'`; journals and timings were left out.
+"""
 
 from pathlib import Path
 
