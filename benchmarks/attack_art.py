@@ -79,7 +79,7 @@ def ours(model, part, settings, target):
     source = batches_of(part, settings, SIDE, float(patch.mask.mean()), "any", {})
     optimizer = make_optimizer("adam", patch, settings.learning_rate)
     course = FitSettings(steps=settings.steps, final_factor=0.05)
-    began = time.perf_counter()
+    began = time.process_time()
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor(step, course)
@@ -90,7 +90,7 @@ def ours(model, part, settings, target):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    seconds = (time.perf_counter() - began) / settings.steps
+    seconds = (time.process_time() - began) / settings.steps
     return patch.pixels().detach(), patch.mask, seconds
 
 
@@ -112,9 +112,9 @@ def theirs(model, part, settings, target, share, kinds, rate):
     which = rng.integers(len(part.pictures), size=count)
     pictures = to_floats([part.pictures[int(i)].pixels(SIDE) for i in which]).numpy()
     labels = np.eye(kinds, dtype=np.float32)[np.full(count, target)]
-    began = time.perf_counter()
+    began = time.process_time()
     patch, mask = attack.generate(x=pictures, y=labels)  # one pass over so many pictures: `steps` batches
-    return attack, patch, mask, (time.perf_counter() - began) / settings.steps
+    return attack, patch, mask, (time.process_time() - began) / settings.steps
 
 
 def success(model, shown, keep, target):
