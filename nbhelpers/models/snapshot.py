@@ -90,32 +90,21 @@ class Snapshot:
         import torch
 
         live = [part for kept in self._kept for part in kept.live()]
-        stored = [part for kept in self._kept for part in kept.stored]
-        _copy_all(live, stored) if back else _copy_all(stored, live)
+        rest = [kept for kept in self._kept if not kept.copy_arrays(back)]
+        if rest:
+            here = [part for kept in rest for part in kept.live()]
+            stored = [part for kept in rest for part in kept.stored]
+            _copy_all(here, stored) if back else _copy_all(stored, here)
         if back:
             torch.autograd.graph.increment_version(live)  # numpy writes behind autograd's back
 
 
 def _copy_all(targets: list["Tensor"], sources: list["Tensor"]) -> None:
-    """Copy part by part; between CPU and GPU all at once, then wait.
-
-    On the CPU through numpy, in one thread: torch would share each copy among all its threads, and on a busy
-    machine wait for the slowest (measured: four times as long with two threads on two cores in use).
-    """
-    import numpy as np
+    """Copy all at once, then wait where a GPU takes part."""
     import torch
 
-    rest = []
-    for target, source in zip(targets, sources, strict=True):
-        if target.dtype == torch.uint8 and not target.is_cuda and not source.is_cuda:
-            np.copyto(target.numpy(), source.numpy())
-        else:
-            rest.append((target, source))
-    if rest:
-        torch._foreach_copy_(
-            [target for target, _ in rest], [source for _, source in rest], non_blocking=True
-        )
-    for device in {tensor.device for pair in rest for tensor in pair if tensor.is_cuda}:
+    torch._foreach_copy_(targets, sources, non_blocking=True)
+    for device in {tensor.device for tensor in (*targets, *sources) if tensor.is_cuda}:
         torch.cuda.synchronize(device)
 
 
@@ -144,6 +133,7 @@ class _Kept:
         self.nbytes = tensor.numel() * tensor.element_size()
         self.stored = arena.take(self.nbytes) if self._flat else [arena.take_like(tensor)]
         self._views: list[Tensor] = []
+        self._arrays: list[tuple[Any, Any]] = []
         self._pointer = -1
 
     def live(self) -> list["Tensor"]:
@@ -155,8 +145,29 @@ class _Kept:
                     f"{self.name}: shape, dtype or device changed since the snapshot; take a new one"
                 )
             self._views = self._cut(tensor.detach())
+            self._arrays = self._paired()
             self._pointer = tensor.data_ptr()
         return self._views
+
+    def _paired(self) -> list[tuple[Any, Any]]:
+        """Live and stored bytes as numpy arrays, made once; empty where a GPU or gaps are in the way."""
+        if not self._flat or any(view.is_cuda for view in self._views):
+            return []
+        return [(live.numpy(), stored.numpy()) for live, stored in zip(self._views, self.stored, strict=True)]
+
+    def copy_arrays(self, back: bool) -> bool:
+        """Copy on the CPU through numpy, after `live`; False where that is not possible.
+
+        In one thread: torch would share each copy among all its threads, and on a busy machine wait for the
+        slowest (measured: four times as long with two threads on two cores in use).
+        """
+        if back:
+            for live, stored in self._arrays:
+                live[:] = stored
+        else:
+            for live, stored in self._arrays:
+                stored[:] = live
+        return bool(self._arrays)
 
     def _cut(self, tensor: "Tensor") -> list["Tensor"]:
         if not self._flat:
