@@ -63,8 +63,8 @@ def test_templates_of_a_few_operations(framework, operations):
     assert ladder.ok, ladder.table()
 
 
-def test_a_service_in_one_file_without_tests(mypy_cache):
-    ladder = climb(SERVICE, mypy_cache=mypy_cache)
+def test_a_service_in_one_file_without_tests():
+    ladder = climb(SERVICE, [step for step in STEPS if step != "types"])
     assert ladder.ok, ladder.table()
     assert ladder.verdict("tests") == "absent"
     assert ladder.answers[0].what == "POST /books"
@@ -78,8 +78,10 @@ def test_a_service_in_one_file_without_tests(mypy_cache):
         ("import nothing_of_this_name", "imports", "nothing_of_this_name"),
         ("import os; os._exit(0)", "imports", "ended the interpreter"),
         ("raise SystemExit(0)", "imports", "ended the interpreter"),
-        ("def f():\n    return unknown_name\n", "lint", "F821"),
-        ("x: int = 3\n", "runs", "no `app`"),
+        ("x: int = 3\n", "imports", "it was to use fastapi"),
+        ("import fastapi\n\nx = fastapi.FastAPI(title=unknown_name)\n", "imports", "unknown_name"),
+        ("import fastapi\n\n\ndef f():\n    return fastapi, unknown_name\n", "lint", "F821"),
+        ("import fastapi\n\nx = fastapi.FastAPI()\n", "runs", "no `app`"),
     ],
 )
 def test_each_fault_is_found_on_its_rung(source, rung, said):
@@ -92,11 +94,11 @@ def test_each_fault_is_found_on_its_rung(source, rung, said):
 
 
 def test_types_and_tests_can_fail(mypy_cache):
-    wrong = SERVICE.replace("-> int:\n    books[", "-> str:\n    books[")
     files = {"test_main.py": "def test_it():\n    assert 1 == 2\n"}
-    ladder = climb(wrong, ("types", "tests"), files=files, mypy_cache=mypy_cache)
+    wrong = 'def f() -> int:\n    return "text"\n'
+    ladder = climb(wrong, ("types", "tests"), request=None, files=files, mypy_cache=mypy_cache)
     assert ladder.verdict("types") == "failed"
-    assert "return-value" in ladder.reason or "Incompatible return" in ladder.reason
+    assert "return-value" in ladder.reason
     alone = climb(SERVICE, ("tests",), files=files)
     assert "1 failed" in alone.steps[0].reason
 
