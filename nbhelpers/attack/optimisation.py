@@ -70,6 +70,13 @@ class Optimised:
     peak_bytes: int = 0
     resumed_from: int = 0
 
+    def summary(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.steps} steps in {self.seconds:.0f} s, ended by {self.stopped}; best validation success "
+            f"{self.best or 0:.2f} after step {self.best_step}"
+        )
+
     def validations(self) -> tuple[list[int], list[float]]:
         """Steps and success on validation."""
         rows = [(row["step"], row["scores"]["success"]) for row in self.history if "scores" in row]
@@ -110,7 +117,7 @@ def optimise(
     job = _Job(victim, train, val, settings, Path(folder), target, str(start or settings.start))
     done = _finished(job)
     if done is not None:
-        say(f"{job.folder.name}: this patch was finished before; taken as it is")
+        say(f"{job.folder.name}: finished before, taken as it is; {done.summary()}")
         return done
     _make_way(job)
     return _optimise(job, say)
@@ -222,10 +229,7 @@ def _optimise(job: _Job, say: Callable[[str], None]) -> Optimised:
     on_gpu = victim.loaded.device.startswith("cuda")
     peak = sum(seen.gpu_peak_bytes.values()) if on_gpu else seen.grown_bytes
     made = _account(job, fitted, before, peak)
-    say(
-        f"{job.folder.name}: {made.steps} steps in {made.seconds:.0f} s, ended by {made.stopped}; best "
-        f"validation success {made.best or 0:.2f} after step {made.best_step}"
-    )
+    say(f"{job.folder.name}: {made.summary()}")
     return made
 
 

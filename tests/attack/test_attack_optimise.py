@@ -89,7 +89,7 @@ def test_a_finished_patch_is_taken_as_it_is_and_other_inputs_begin_anew(made, tm
     again = optimise(
         victim, data.part("train"), data.part("val"), own, folder, target="blue wheel", say=said.append
     )
-    assert said == [f"{folder.name}: this patch was finished before; taken as it is"]
+    assert said == [f"{folder.name}: finished before, taken as it is; {done.summary()}"]
     assert vars(again) == vars(done) and done.png.read_bytes() == before
     few = settings(steps=2, validations=1)
     one = optimise(victim, data.part("train"), data.part("val"), few, tmp_path, target="red ball", **QUIET)
