@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from nbhelpers.attack.evaluation import Goal, Scores, evaluate, success_of
     from nbhelpers.attack.exploring import explorer, placed, static_grid
     from nbhelpers.attack.laying import Lay, Question, laid, questions_of
-    from nbhelpers.attack.optimisation import Optimised, judging_lay, optimise
+    from nbhelpers.attack.optimisation import judging_lay, optimise
+    from nbhelpers.attack.optimised import Optimised
     from nbhelpers.attack.patch import Patch, make_patch, on_white, read_png, save_png
     from nbhelpers.attack.poses import PoseRanges
     from nbhelpers.attack.rungs import candidates, load_victim, side_of_model
@@ -30,7 +31,8 @@ _HOME = {
     **dict.fromkeys(("explorer", "placed", "static_grid"), "exploring"),
     **dict.fromkeys(("Goal", "Scores", "evaluate", "success_of"), "evaluation"),
     **dict.fromkeys(("Lay", "Question", "laid", "questions_of"), "laying"),
-    **dict.fromkeys(("Optimised", "judging_lay", "optimise"), "optimisation"),
+    **dict.fromkeys(("judging_lay", "optimise"), "optimisation"),
+    "Optimised": "optimised",
     **dict.fromkeys(("Patch", "make_patch", "on_white", "read_png", "save_png"), "patch"),
     **dict.fromkeys(("candidates", "load_victim", "side_of_model"), "rungs"),
     **dict.fromkeys(("Net", "distance", "net_of", "says"), "success"),
