@@ -224,10 +224,8 @@ def reference_answers(victim: Victim, part: Part, side_px: int) -> dict[tuple[st
 
 def fit_settings(settings: "AttackSection", victim: Victim) -> "FitSettings":
     """The loop's settings: cosine to a tenth, autocast by the family's rule for this machine."""
-    from nbhelpers.training import FitSettings
+    from nbhelpers.training import FitSettings, autocast_for
 
-    by_dtype: dict[str, Any] = {"torch.float16": "fp16", "torch.bfloat16": "bf16"}
-    auto = by_dtype.get(str(victim.loaded.dtype), "no")
     return FitSettings(
         steps=settings.steps,
         learning_rate=settings.learning_rate,
@@ -235,7 +233,7 @@ def fit_settings(settings: "AttackSection", victim: Victim) -> "FitSettings":
         weight_decay=0.0,
         clip=None,
         accumulate=settings.accumulate,
-        precision=auto if settings.precision == "auto" else settings.precision,
+        precision=autocast_for(victim.loaded.dtype, settings.precision),
         checkpoint_every_s=60 * settings.checkpoint_minutes,
         validate_every=max(1, settings.steps // settings.validations),
         monitor="held",
