@@ -173,10 +173,12 @@ def _generated(understood: "Understood", found: "Generation", output: Path, repo
 
 
 def _checked(project: Any, ladder: "Ladder", path: Path) -> Answer:
-    from nbhelpers.codegen import measure_quality
+    from nbhelpers.codegen import QUICK, measure_quality
 
+    ran = any(step.verdict != "skipped" for step in ladder.steps if step.name not in QUICK)
     data: dict[str, Any] = {"ok": ladder.ok, "steps": plain(ladder.steps), "isolation": str(ladder.isolation)}
-    text = f"{ladder.table()}\n\nforeign code ran with: {ladder.isolation}"
+    how = f"foreign code ran with: {ladder.isolation}" if ran else "nothing of it was run"
+    text = f"{ladder.table()}\n\n{how}"
     if ladder.verdict("parses") == "passed":
         quality = measure_quality(project)
         data["quality"] = plain(quality)
