@@ -50,25 +50,19 @@ def load_subject(
     """
     from nbhelpers.degrade.unpack import unpack
     from nbhelpers.memory import Shapes
-    from nbhelpers.models import NothingFits, Rung, load
+    from nbhelpers.models import load_first
 
-    shapes = Shapes(images=int(pictures), text_tokens=_TOKENS, new_tokens=settings.new_tokens or 200)
-    quantize = None if settings.quantize == "none" else settings.quantize
-    left: list[Rung] = []
-    for name in candidates(settings, profile):
-        try:
-            loaded = load(name, task="infer", quantize=quantize, device=device, shapes=shapes)
-        except NothingFits as refused:
-            left += refused.rungs
-            say(f"{name} is left: {refused.rungs[-1].reason}")
-            continue
-        if pictures and "image" not in loaded.family.inputs:
-            left.append(Rung(name, "unsupported", False, "takes no pictures"))
-            say(f"{name} is left: takes no pictures")
-            continue
-        say(f"{name} is taken: {loaded.reason}")
-        loaded.rungs = [*left, *loaded.rungs]
-        if settings.unpack and (count := unpack(loaded)):
-            say(f"{count} packed tensors were unpacked to {str(loaded.dtype).removeprefix('torch.')}")
-        return loaded
-    raise NothingFits(left)
+    options = {
+        "task": "infer",
+        "quantize": None if settings.quantize == "none" else settings.quantize,
+        "device": device,
+        "shapes": Shapes(images=int(pictures), text_tokens=_TOKENS, new_tokens=settings.new_tokens or 200),
+    }
+
+    def blind(loaded: "Loaded") -> str:
+        return "takes no pictures" if pictures and "image" not in loaded.family.inputs else ""
+
+    loaded = load_first(candidates(settings, profile), lambda _: options, say=say, unfit=blind)
+    if settings.unpack and (count := unpack(loaded)):
+        say(f"{count} packed tensors were unpacked to {str(loaded.dtype).removeprefix('torch.')}")
+    return loaded

@@ -15,6 +15,7 @@ def load_first(
     *,
     say: Callable[[str], None] = print,
     label: str = "",
+    unfit: Callable[["Loaded"], str] | None = None,
 ) -> "Loaded":
     """Load the first candidate that is reachable and fits; say of each why it is taken or left.
 
@@ -26,6 +27,7 @@ def load_first(
         options: what `load` is called with beside the name of a candidate.
         say: takes one line per candidate.
         label: what the model is for; begins every line.
+        unfit: why a model that was loaded will not do; empty where it does.
 
     Returns:
         The loaded model; its `rungs` are those of all candidates that were tried.
@@ -42,6 +44,11 @@ def load_first(
         except NothingFits as refused:
             left += refused.rungs
             say(f"{head}{name} is left: {refused.rungs[-1].reason}")
+            continue
+        reason = unfit(loaded) if unfit else ""
+        if reason:
+            left.append(Rung(name, "unsupported", False, reason))
+            say(f"{head}{name} is left: {reason}")
             continue
         say(f"{head}{name} is taken: {loaded.reason}")
         loaded.rungs = [*left, *loaded.rungs]

@@ -45,7 +45,13 @@ class Running:
 
 @contextmanager
 def running(predictor, limits=LIMITS, **options) -> Iterator[Running]:
-    app = create_app(predictor, limits, **options)
+    with served(create_app(predictor, limits, **options)) as up:
+        yield up
+
+
+@contextmanager
+def served(app) -> Iterator[Running]:
+    """An application on a free port, in a thread."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=20))
     thread = threading.Thread(target=server.run, args=([listening],))

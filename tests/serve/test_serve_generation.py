@@ -1,7 +1,6 @@
 """The generate endpoints over a real socket: users, results, history, limits, the page."""
 
 import re
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,8 +10,7 @@ import httpx
 import jwt
 import numpy as np
 import pytest
-import uvicorn
-from serving import Running, Server, until
+from serving import served, until
 
 from nbhelpers.codegen.request import FRAMEWORKS
 from nbhelpers.errors import BadInput
@@ -31,19 +29,8 @@ ASKED = {"text": "A service for books with title (text) and price (decimal).", "
 @contextmanager
 def serving_code(folder, settings=SAFE, **more):
     more = {"history": f"sqlite:///{folder}/history.db", "kept": str(folder / "kept"), **more}
-    app = create_generation_app(Generator(settings, SECRET, **more))
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=20))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    up = Running(app, server, f"http://127.0.0.1:{listening.getsockname()[1]}")
-    try:
-        until(lambda: server.started)
+    with served(create_generation_app(Generator(settings, SECRET, **more))) as up:
         yield up
-    finally:
-        up.client.close()
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")
