@@ -11,17 +11,6 @@ _OWN_PX = 448  # for models that take a picture at its own size
 _TEXT_TOKENS = 64  # question, answer and the marks around them
 
 
-def candidates(settings: "AttackSection", profile: str) -> list[str]:
-    """Names to try, in this order: the profile's from the largest down, or the one that was named.
-
-    Raises:
-        BadInput: an unknown profile.
-    """
-    from nbhelpers.models import chain
-
-    return chain("attack", profile) if settings.model == "auto" else [settings.model]
-
-
 def side_of_model(config: Any) -> int:
     """The side in pixels at which a model looks at a picture; 448 where it takes any."""
     return int(getattr(config.vision_config, "image_size", None) or _OWN_PX)
@@ -52,11 +41,11 @@ def load_victim(
     Raises:
         NothingFits: no candidate could be taken; says of each why.
     """
-    from nbhelpers.models import NothingFits
+    from nbhelpers.models import NothingFits, chain
     from nbhelpers.runtime import choose_device
 
     where, left = choose_device(device).value, list["Rung"]()
-    for name in candidates(settings, profile):
+    for name in chain("attack", profile, settings.model):
         taken = _try(name, settings, where, left)
         if taken is None:
             say(f"{name} is left: {left[-1].reason}")

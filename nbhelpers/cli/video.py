@@ -98,13 +98,16 @@ def add_to(app: typer.Typer) -> None:
         gpu: Gpu = None,
     ) -> Answer:
         """Ask a model about clips, or about one video: operation, start, end and what comes next."""
+        from nbhelpers.models import chain
         from nbhelpers.settings import load_settings
-        from nbhelpers.video import VideoPredictor, candidates, packing
+        from nbhelpers.video import VideoPredictor, packing
 
         if (clips is None) == (video is None):
             raise BadInput("predict-video: give either --clips or --video")
         settings, device = load_settings(profile, setting or []), device_for(gpu)
-        names = [model] if model else _base(adapter) or candidates(settings.video, settings.built_in)
+        names = (
+            [model] if model else _base(adapter) or chain("video", settings.built_in, settings.video.model)
+        )
         predictor = VideoPredictor.load(
             names, adapter, device=device, quantize=packing(settings.video, names[0], device)
         )

@@ -64,7 +64,7 @@ class LocalWriter:
 
         device = choose_device(self._device).value
         allowed = self.budget(device)
-        names = chain("code", self._profile) if self._settings.model == "auto" else [self._settings.model]
+        names = chain("code", self._profile, self._settings.model)
 
         def options(name: str) -> dict[str, Any]:
             shapes = Shapes(images=0, text_tokens=512, new_tokens=self._settings.new_tokens)

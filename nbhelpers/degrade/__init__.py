@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nbhelpers.degrade.plan import Cell, grid
     from nbhelpers.degrade.prompts import Configuration, Prompt, config_names, get_config
     from nbhelpers.degrade.results import Results, read_results
-    from nbhelpers.degrade.rungs import candidates, load_subject
+    from nbhelpers.degrade.rungs import load_subject
     from nbhelpers.degrade.samples import samples_folder
     from nbhelpers.degrade.sizes import RealSize, real_size, rung_of, table_row
     from nbhelpers.degrade.unpack import unpack
@@ -50,7 +50,7 @@ _HOME = {
     **dict.fromkeys(("Configuration", "Prompt", "config_names", "get_config"), "prompts"),
     **dict.fromkeys(("RealSize", "real_size", "rung_of", "table_row"), "sizes"),
     **dict.fromkeys(("Results", "read_results"), "results"),
-    **dict.fromkeys(("candidates", "load_subject"), "rungs"),
+    "load_subject": "rungs",
     **dict.fromkeys(("samples_folder",), "samples"),
     **dict.fromkeys(("unpack",), "unpack"),
     **dict.fromkeys(
@@ -82,7 +82,6 @@ __all__ = [
     "apply_lesion",
     "axis_labels",
     "band",
-    "candidates",
     "compare",
     "config_names",
     "control_panels",

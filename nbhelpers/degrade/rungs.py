@@ -10,21 +10,6 @@ if TYPE_CHECKING:
 _TOKENS = 320  # a prompt with the picture's tokens of Gemma
 
 
-def candidates(settings: "DegradeSection", profile: str) -> list[str]:
-    """Names to try, in this order.
-
-    Args:
-        settings: `model` names one, or `auto` takes the profile's.
-        profile: built-in profile whose models are meant: cpu, t4 or rtx3090.
-
-    Raises:
-        BadInput: an unknown profile.
-    """
-    from nbhelpers.models import chain
-
-    return chain("degrade", profile) if settings.model == "auto" else [settings.model]
-
-
 def load_subject(
     settings: "DegradeSection",
     *,
@@ -40,7 +25,7 @@ def load_subject(
 
     Args:
         settings: the `degrade` section.
-        profile: see `candidates`.
+        profile: built-in profile whose models are meant: cpu, t4 or rtx3090.
         device: as `runtime.choose_device` takes it.
         pictures: whether pictures will be shown.
         say: takes the lines meant for people, one per candidate.
@@ -50,7 +35,7 @@ def load_subject(
     """
     from nbhelpers.degrade.unpack import unpack
     from nbhelpers.memory import Shapes
-    from nbhelpers.models import load_first
+    from nbhelpers.models import chain, load_first
 
     options = {
         "task": "infer",
@@ -62,7 +47,7 @@ def load_subject(
     def blind(loaded: "Loaded") -> str:
         return "takes no pictures" if pictures and "image" not in loaded.family.inputs else ""
 
-    loaded = load_first(candidates(settings, profile), lambda _: options, say=say, unfit=blind)
+    loaded = load_first(chain("degrade", profile, settings.model), lambda _: options, say=say, unfit=blind)
     if settings.unpack and (count := unpack(loaded)):
         say(f"{count} packed tensors were unpacked to {str(loaded.dtype).removeprefix('torch.')}")
     return loaded

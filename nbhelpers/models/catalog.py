@@ -104,16 +104,19 @@ def find_entry(name: str) -> Entry:
     raise BadInput(f"model {name!r} is not in the catalogue{hint}; it knows: {', '.join(entries)}")
 
 
-def chain(purpose: str, profile: str) -> list[str]:
+def chain(purpose: str, profile: str, model: str = "auto") -> list[str]:
     """Names to try for a purpose, from the most demanding down to the twin.
 
     Args:
         purpose: video, attack, degrade, code, detector or segmenter.
         profile: cpu, t4 or rtx3090.
+        model: a name, which then stands alone; `auto` takes the profile's.
 
     Raises:
         BadInput: an unknown profile or purpose.
     """
+    if model != "auto":
+        return [model]
     chains = _document()["chains"]
     if profile not in chains:
         raise BadInput(f"profile {profile!r} has no model chains; profiles: {', '.join(chains)}")

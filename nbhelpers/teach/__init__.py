@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from nbhelpers.teach.grounded_sam import GroundedSam, thresholds_table
     from nbhelpers.teach.grounding_dino import detect, prompt_of, tune_grounding_dino
     from nbhelpers.teach.record import TeachersRecord, read_teachers
-    from nbhelpers.teach.rungs import candidates, load_teacher
+    from nbhelpers.teach.rungs import load_teacher
     from nbhelpers.teach.sam import embed, segment, tune_sam
     from nbhelpers.teach.teachers import (
         PURPOSES,
@@ -28,7 +28,6 @@ _HOME: dict[str, str] = {
     "prompt_of": "grounding_dino",
     "TeachersRecord": "record",
     "read_teachers": "record",
-    "candidates": "rungs",
     "load_teacher": "rungs",
     "embed": "sam",
     "segment": "sam",
@@ -51,7 +50,6 @@ __all__ = [
     "prompt_of",
     "TeachersRecord",
     "read_teachers",
-    "candidates",
     "load_teacher",
     "embed",
     "segment",

@@ -14,22 +14,6 @@ if TYPE_CHECKING:
 _TOKENS_PER_WORD, _ENDS, _MOST = 2, 2, 256
 
 
-def candidates(purpose: str, settings: "LoraSettings", profile: str) -> list[str]:
-    """Names to try, in this order.
-
-    Args:
-        purpose: `detector` or `segmenter`.
-        settings: `model` names one, or `auto` takes the profile's.
-        profile: built-in profile whose models are meant: cpu, t4 or rtx3090.
-
-    Raises:
-        BadInput: an unknown profile.
-    """
-    from nbhelpers.models import chain
-
-    return chain(purpose, profile) if settings.model == "auto" else [settings.model]
-
-
 def step_shapes(purpose: str, name: str, settings: "LoraSettings", class_names: Sequence[str]) -> Shapes:
     """The size of one training step of a model, for the dry run that decides whether it fits.
 
@@ -86,16 +70,16 @@ def load_teacher(
         purpose: `detector` or `segmenter`.
         settings: of this teacher.
         class_names: what the detector is asked for.
-        profile: see `candidates`.
+        profile: built-in profile whose models are meant: cpu, t4 or rtx3090.
         device: as `runtime.choose_device` takes it.
         say: takes the lines meant for people, one per candidate.
 
     Raises:
         NothingFits: no candidate could be taken; says of each why.
     """
-    from nbhelpers.models import load_first
+    from nbhelpers.models import chain, load_first
 
     def options(name: str) -> dict[str, Any]:  # a twin's pictures are smaller
         return {"task": "tune", "device": device, "shapes": step_shapes(purpose, name, settings, class_names)}
 
-    return load_first(candidates(purpose, settings, profile), options, say=say, label=purpose)
+    return load_first(chain(purpose, profile, settings.model), options, say=say, label=purpose)

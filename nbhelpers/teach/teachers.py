@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbhelpers.errors import BadInput
 from nbhelpers.teach.account import fingerprint, finished, read_choices, read_tuned, write_account
-from nbhelpers.teach.rungs import candidates, load_teacher
+from nbhelpers.teach.rungs import load_teacher
 from nbhelpers.teach.tuned import TunedTeacher
 
 if TYPE_CHECKING:
@@ -108,12 +108,13 @@ def tune_teachers(
         BadInput: the sets or the settings cannot be trained with.
         NothingFits: no model of the profile could be loaded.
     """
+    from nbhelpers.models import chain
     from nbhelpers.runtime import choose_device
 
     job = _Job(train, val, mode_config, settings, Path(folder), profile, choose_device(device).value, say)
     wanted = teachers_for(mode_config)
     _check_classes(train, val)
-    names = {name: candidates(PURPOSES[name], job.section(name), profile) for name in wanted}
+    names = {name: chain(PURPOSES[name], profile, job.section(name).model) for name in wanted}
     mark = fingerprint(train, val, mode_config["annotation_mode"], settings, names, job.device)
     if finished(job.folder, mark, settings) is not None:
         say(f"{job.folder.name}: these teachers were tuned before; taken as they are")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nbhelpers.video.plan import TuningPlan, expected_hours, t4_table, text_parameters, tuning_plan
     from nbhelpers.video.predictions import predict_clips, provenance
     from nbhelpers.video.predictor import VideoPredictor
-    from nbhelpers.video.rungs import candidates, checkpointing, load_video_model, packing
+    from nbhelpers.video.rungs import checkpointing, load_video_model, packing
     from nbhelpers.video.samples import VideoSample, sample_of
     from nbhelpers.video.sampling import clip_of_video
     from nbhelpers.video.timing import Telling, check_told, telling
@@ -31,7 +31,6 @@ _HOME = {
     "VideoSample": "samples",
     "answer_pattern": "constrained",
     "as_seen": "answers",
-    "candidates": "rungs",
     "check_told": "timing",
     "checkpointing": "rungs",
     "clip_of_video": "sampling",
@@ -65,7 +64,6 @@ __all__ = [
     "VideoSample",
     "answer_pattern",
     "as_seen",
-    "candidates",
     "check_told",
     "checkpointing",
     "clip_of_video",

@@ -12,21 +12,6 @@ if TYPE_CHECKING:
 _DRAWN_PX = 84  # what the twin's own processor brings frames to
 
 
-def candidates(settings: "VideoSection", profile: str) -> list[str]:
-    """Names to try, in this order.
-
-    Args:
-        settings: `model` names one, or `auto` takes the profile's.
-        profile: built-in profile whose models are meant: cpu, t4 or rtx3090.
-
-    Raises:
-        BadInput: an unknown profile.
-    """
-    from nbhelpers.models import chain
-
-    return chain("video", profile) if settings.model == "auto" else [settings.model]
-
-
 def load_video_model(
     settings: "VideoSection",
     *,
@@ -38,14 +23,14 @@ def load_video_model(
 
     Args:
         settings: the `video` section.
-        profile: see `candidates`.
+        profile: built-in profile whose models are meant: cpu, t4 or rtx3090.
         device: as `runtime.choose_device` takes it.
         say: takes the lines meant for people, one per candidate.
 
     Raises:
         NothingFits: no candidate could be taken; says of each why.
     """
-    from nbhelpers.models import load_first
+    from nbhelpers.models import chain, load_first
     from nbhelpers.runtime import choose_device
 
     where = choose_device(device).value
@@ -59,7 +44,7 @@ def load_video_model(
             "gradient_checkpointing": checkpointing(settings, where),
         }
 
-    return load_first(candidates(settings, profile), options, say=say)
+    return load_first(chain("video", profile, settings.model), options, say=say)
 
 
 def packing(settings: "VideoSection", name: str, device: str) -> str | None:

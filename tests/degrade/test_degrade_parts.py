@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_study import TINY, run, settings
 
-from nbhelpers.degrade import candidates, generation, load_subject
+from nbhelpers.degrade import generation, load_subject
 from nbhelpers.degrade.chat import Asked, chat_inputs, check_begin, tokenizer_of
 from nbhelpers.degrade.experiment import Study
 from nbhelpers.degrade.generation import Decoding, FiniteGuard, Written, halved
@@ -19,7 +19,7 @@ from nbhelpers.degrade.sizing import allowed, dry_needs, layout
 from nbhelpers.degrade.unpack import packed_names
 from nbhelpers.errors import BadInput, CheckFailed
 from nbhelpers.memory import Budget
-from nbhelpers.models import NothingFits
+from nbhelpers.models import NothingFits, chain
 from nbhelpers.settings import load_settings
 
 
@@ -194,8 +194,8 @@ def test_prompts_go_through_the_familys_template_with_their_pictures(loaded, cod
 
 def test_the_profiles_chain_is_tried_and_every_refusal_is_said():
     own = load_settings("cpu").degrade
-    assert candidates(own, "cpu") == ["tiny/gemma-3"]
-    assert candidates(own, "t4")[:2] == ["gemma-3-4b", "qwen3-vl-2b"]
+    assert chain("degrade", "cpu", own.model) == ["tiny/gemma-3"]
+    assert chain("degrade", "t4", own.model)[:2] == ["gemma-3-4b", "qwen3-vl-2b"]
     said = []
     blind = settings(model="tiny/qwen2.5-coder")
     with pytest.raises(NothingFits, match="takes no pictures"):

@@ -10,10 +10,10 @@ from nbhelpers import teach
 from nbhelpers.artifacts import read_json, write_json
 from nbhelpers.data import draw_scenes, few_labels, load_coco, mode_config, prepare
 from nbhelpers.errors import BadInput
-from nbhelpers.models import NothingFits, Rung
+from nbhelpers.models import NothingFits, Rung, chain
 from nbhelpers.settings import LoraSettings, TeachSection, load_settings
 from nbhelpers.teach import account, teachers
-from nbhelpers.teach.rungs import candidates, load_teacher, step_shapes
+from nbhelpers.teach.rungs import load_teacher, step_shapes
 from nbhelpers.teach.tuned import TunedTeacher
 
 SHORT = {"steps": 2, "batch": 2, "validations": 1}
@@ -42,10 +42,10 @@ def test_an_unknown_mode_is_refused():
 
 
 def test_candidates_are_the_profiles_or_the_one_named():
-    assert candidates("detector", LoraSettings(), "cpu") == ["tiny/grounding-dino"]
-    real = candidates("segmenter", LoraSettings(), "t4")
+    assert chain("detector", "cpu") == ["tiny/grounding-dino"]
+    real = chain("segmenter", "t4")
     assert real[0] == "sam-vit-huge" and real[-1] == "tiny/sam"
-    assert candidates("detector", LoraSettings(model="mine"), "t4") == ["mine"]
+    assert chain("detector", "t4", "mine") == ["mine"]
 
 
 def test_a_step_is_as_large_as_the_models_own_pictures():
@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_left_with_its_reason(monkeypatch):
     monkeypatch.setattr(nbhelpers.models, "load", load, raising=False)
     said = []
     loaded = load_teacher("detector", LoraSettings(), ["box"], profile="t4", say=said.append)
-    names = candidates("detector", LoraSettings(), "t4")
+    names = chain("detector", "t4")
     assert asked == [(name, 128 if name.startswith("tiny/") else 1033) for name in names]
     assert [(rung.name, rung.taken) for rung in loaded.rungs] == [(n, n == names[-1]) for n in names]
     assert said[0] == f"detector: {names[0]} is left: too large by 3.0 GiB"

@@ -3,8 +3,9 @@
 import pytest
 
 from nbhelpers.errors import BadInput
+from nbhelpers.models import chain
 from nbhelpers.settings import VideoSection, load_settings
-from nbhelpers.video import candidates, checkpointing, clips_or_default, packing
+from nbhelpers.video import checkpointing, clips_or_default, packing
 
 SMALL = VideoSection(
     videos=6, video_s=18.0, video_px=84, cameras=1, stride_s=2.0, split="train:0.5,val:0.25,test:0.25"
@@ -48,11 +49,11 @@ def test_a_file_that_is_neither_is_refused(tmp_path):
 
 def test_the_t4_profile_has_the_chain_and_nine_hours_leave_room():
     settings = load_settings("t4")
-    names = candidates(settings.video, "t4")
+    names = chain("video", "t4")
     assert {"qwen3-vl-4b", "qwen2.5-vl-3b", "qwen3-vl-2b"} < set(names) and names[-1] == "tiny/qwen2.5-vl"
     assert settings.video.roles is None and settings.video.keep_features
     assert settings.video.max_minutes < 9 * 60
-    assert candidates(settings.video.model_copy(update={"model": "qwen3-vl-8b"}), "t4") == ["qwen3-vl-8b"]
+    assert chain("video", "t4", "qwen3-vl-8b") == ["qwen3-vl-8b"]
 
 
 @pytest.mark.parametrize(
