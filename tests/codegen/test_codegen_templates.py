@@ -1,6 +1,7 @@
 """Templates: any requirement leaves valid, formatted, typed code that holds the text unharmed."""
 
 import ast
+import json
 import subprocess
 import sys
 import time
@@ -145,3 +146,32 @@ def test_generated_code_is_strictly_typed(framework, tmp_path, mypy_cache):
     command = [sys.executable, "-m", "mypy", "--config-file=", "--strict", "--cache-dir", mypy_cache, "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+KEPT = """
+import json, sqlite3
+import crud, models
+from database import Base, HERE, engine, open_session
+
+def told():
+    return [name for (name,) in sqlite3.connect(HERE / "records.db").execute("SELECT name FROM pallets")]
+
+Base.metadata.create_all(engine)
+seen, requests = [], open_session()
+session = next(requests)
+row = crud.create_row(session, models.Pallet, {"name": "a"})
+seen.append(told())
+crud.update_row(session, row, {"name": "b"})
+seen.append(told())
+crud.delete_row(session, row)
+seen.append(told())
+print(json.dumps(seen))
+"""
+
+
+def test_a_row_is_stored_before_the_answer_leaves(tmp_path):
+    """FastAPI ends a session after it sent the answer: the next request must find what was written."""
+    request = CodeRequest("crud", (Entity("pallet", (Field("name", "str"),)),))
+    render(request).write(tmp_path)
+    done = subprocess.run([sys.executable, "-c", KEPT], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [["a"], ["b"], []]

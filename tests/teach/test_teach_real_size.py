@@ -7,7 +7,7 @@ from nbhelpers.models import T4, chain, find_entry, full_config, lora_modules, p
 from nbhelpers.models.families import family_of
 from nbhelpers.settings import load_settings
 from nbhelpers.teach import PURPOSES
-from nbhelpers.teach.rungs import candidates, step_shapes
+from nbhelpers.teach.rungs import step_shapes
 
 TWELVE_GB = 12e9
 CLASSES = ["box", "pallet", "barrel", "cone", "forklift", "shelf", "ladder", "pallet_jack"]
@@ -30,7 +30,7 @@ def section(profile, purpose):
 @pytest.mark.parametrize("purpose", PURPOSES.values())
 @pytest.mark.parametrize("profile", ["cpu", *REAL_PROFILES])
 def test_every_chain_goes_down_to_a_twin(profile, purpose):
-    names = candidates(purpose, section(profile, purpose), profile)
+    names = chain(purpose, profile, section(profile, purpose).model)
     sizes = [find_entry(name).parameters for name in names]
     assert sizes == sorted(sizes, reverse=True)
     assert find_entry(names[-1]).is_twin
