@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from nbhelpers.attack.optimised import Optimised
     from nbhelpers.attack.patch import Patch, make_patch, on_white, read_png, save_png
     from nbhelpers.attack.poses import PoseRanges
-    from nbhelpers.attack.rungs import load_victim, side_of_model
+    from nbhelpers.attack.room import with_room
+    from nbhelpers.attack.rungs import load_victim, picture_side
     from nbhelpers.attack.sheet import Sheet, print_sheet
     from nbhelpers.attack.success import Net, distance, net_of, says
     from nbhelpers.attack.sweep import Swept, sweep_places, sweep_scale_and_turn
@@ -34,7 +35,8 @@ _HOME = {
     **dict.fromkeys(("judging_lay", "optimise"), "optimisation"),
     "Optimised": "optimised",
     **dict.fromkeys(("Patch", "make_patch", "on_white", "read_png", "save_png"), "patch"),
-    **dict.fromkeys(("load_victim", "side_of_model"), "rungs"),
+    "with_room": "room",
+    **dict.fromkeys(("load_victim", "picture_side"), "rungs"),
     **dict.fromkeys(("Net", "distance", "net_of", "says"), "success"),
     "PoseRanges": "poses",
     "Wear": "transforms",
@@ -44,8 +46,8 @@ _HOME = {
 __all__ = [
     "Goal", "Scores", "evaluate", "success_of", "Lay", "Question", "laid", "questions_of", "Optimised",
     "judging_lay", "optimise", "Patch", "make_patch", "on_white", "read_png", "save_png",
-    "load_victim",
-    "side_of_model", "Net", "distance", "net_of", "says", "PoseRanges", "Wear", "Victim",
+    "load_victim", "picture_side", "with_room",
+    "Net", "distance", "net_of", "says", "PoseRanges", "Wear", "Victim",
     "DEFENCES", "Defended", "defend", "Sheet", "print_sheet", "Swept", "sweep_places", "sweep_scale_and_turn",
     "transfer", "explorer", "placed", "static_grid",
 ]  # fmt: skip

@@ -43,6 +43,7 @@ class Batches:
         settings: batch, seed, count, ranges.
         side_px: side of the pictures.
         patch_side: side of a patch at scale 1, pixels of the picture.
+        outline: (P, P) float, the patch's mask.
         wanted: the target for every question, or None.
         references: right or clean answers by picture and task, for an untargeted attack.
     """
@@ -51,6 +52,7 @@ class Batches:
     settings: "AttackSection"
     side_px: int
     patch_side: float
+    outline: np.ndarray
     wanted: str | None
     references: Mapping[tuple[str, str], str]
 
@@ -63,7 +65,7 @@ class Batches:
         corners = corners_of(
             [(seed, 2, number, row) for row in range(size)],
             self.patch_side, pose_ranges(self.settings), self.settings.count, self.side_px,
-            [picture.legal(self.side_px) for picture in pictures],
+            [picture.legal(self.side_px) for picture in pictures], self.outline,
         )  # fmt: skip
         return {
             "pictures": to_floats([picture.pixels(self.side_px) for picture in pictures]),
@@ -81,13 +83,13 @@ def batches_of(
     part: Part,
     settings: "AttackSection",
     side_px: int,
-    covered: float,
+    mask: "Tensor",
     wanted: str | None,
     references: Mapping[tuple[str, str], str],
 ) -> Batches:
-    """Batches for a patch whose mask covers `covered` of its square."""
-    side = side_of(settings.share, settings.count, covered, side_px)
-    return Batches(part, settings, side_px, side, wanted, references)
+    """Batches for a patch with this mask (P, P)."""
+    side = side_of(settings.share, settings.count, float(mask.mean()), side_px)
+    return Batches(part, settings, side_px, side, mask.cpu().numpy(), wanted, references)
 
 
 @dataclass

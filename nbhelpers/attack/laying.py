@@ -86,7 +86,7 @@ def corners_for(questions: Sequence[Question], mask: Tensor, lay: Lay) -> Tensor
     side = side_of(lay.share, lay.count, float(mask.mean()), lay.side_px)
     seeds = [(lay.seed, question.number) for question in questions]
     legal = [question.picture.legal(lay.side_px) for question in questions]
-    return torch.from_numpy(corners_of(seeds, side, lay.ranges, lay.count, lay.side_px, legal))
+    return torch.from_numpy(corners_of(seeds, side, lay.ranges, lay.count, lay.side_px, legal, mask.numpy()))
 
 
 def to_floats(pictures: Sequence[Pixels]) -> Tensor:

@@ -15,7 +15,7 @@ from nbhelpers.attack.optimised import Optimised
 from nbhelpers.attack.optimizers import make_optimizer
 from nbhelpers.attack.patch import Patch, make_patch, save_png
 from nbhelpers.attack.pictures import Part
-from nbhelpers.attack.rungs import side_of_model
+from nbhelpers.attack.rungs import picture_side
 from nbhelpers.attack.victim import Victim
 from nbhelpers.errors import CheckFailed
 
@@ -91,7 +91,7 @@ class _Job:
 
     @property
     def side_px(self) -> int:
-        return self.settings.picture_px or side_of_model(self.victim.loaded.config)
+        return picture_side(self.settings, self.victim.loaded.config)
 
     def patch(self) -> Patch:
         """As it is before the first step."""
@@ -133,7 +133,7 @@ def lay_of(settings: "AttackSection", side_px: int, seed: int) -> Lay:
 
 def judging_lay(settings: "AttackSection", victim: Victim) -> Lay:
     """How a patch is laid when it is scored: places that no step and no validation has seen."""
-    side_px = settings.picture_px or side_of_model(victim.loaded.config)
+    side_px = picture_side(settings, victim.loaded.config)
     return lay_of(settings, side_px, 2 * settings.seed + _JUDGING_SEED)
 
 
@@ -171,7 +171,7 @@ def _optimise(job: _Job, say: Callable[[str], None]) -> Optimised:
     patch = job.patch().to(victim.loaded.device)
     references = {} if job.target else reference_answers(victim, job.train, job.side_px)
     loss = PatchLoss(victim, settings, job.target is not None)
-    source = batches_of(job.train, settings, job.side_px, float(patch.mask.mean()), job.target, references)
+    source = batches_of(job.train, settings, job.side_px, patch.mask, job.target, references)
     validate = _Validation(job, loss)
     with watch(0.05) as seen:
         fitted = fit(

@@ -11,9 +11,12 @@ _OWN_PX = 448  # for models that take a picture at its own size
 _TEXT_TOKENS = 64  # question, answer and the marks around them
 
 
-def side_of_model(config: Any) -> int:
-    """The side in pixels at which a model looks at a picture; 448 where it takes any."""
-    return int(getattr(config.vision_config, "image_size", None) or _OWN_PX)
+def picture_side(settings: "AttackSection", config: Any) -> int:
+    """The side in pixels that pictures are brought to: the settings', or at which a model looks at them.
+
+    448 where the settings say nothing and the model takes any.
+    """
+    return settings.picture_px or int(getattr(config.vision_config, "image_size", None) or _OWN_PX)
 
 
 def load_victim(

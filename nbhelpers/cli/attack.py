@@ -11,7 +11,7 @@ from nbhelpers.cli.output import Answer, command, paths
 
 if TYPE_CHECKING:
     from nbhelpers.attack import Optimised, Scores, Sheet, Victim
-    from nbhelpers.data.pictures import PictureSet
+    from nbhelpers.data.pictures import PicturePart, PictureSet
     from nbhelpers.settings import AttackSection, Settings
 
 ROOM = "Attack"
@@ -68,7 +68,8 @@ def add_to(app: typer.Typer) -> None:
         settings = _settings(profile, setting, given)
         victim, own = _victim(settings, gpu)
         found = _pictures(images, data, questions, own, victim)
-        made = optimise(victim, found.part("train"), found.part("val"), own, output, target=target, say=_say)
+        train, val = (_part(found, name, own, victim) for name in ("train", "val"))
+        made = optimise(victim, train, val, own, output, target=target, say=_say)
         scores = _scores(victim, made.png, found, own, target)
         return _made(made, scores, _sheet(made, own, output), victim, output)
 
@@ -132,6 +133,12 @@ def _pictures(
     return found
 
 
+def _part(found: "PictureSet", name: str, own: "AttackSection", victim: "Victim") -> "PicturePart":
+    from nbhelpers.attack import with_room
+
+    return with_room(found.part(name), own, victim, _say)
+
+
 def _scores(
     victim: "Victim",
     patch: Path,
@@ -144,7 +151,7 @@ def _scores(
 ) -> "Scores":
     from nbhelpers.attack import Goal, evaluate, judging_lay, questions_of
 
-    asked = questions_of(found.part(part), own.test_pictures, own.seed)
+    asked = questions_of(_part(found, part, own, victim), own.test_pictures, own.seed)
     lay = judging_lay(own, victim)
     return evaluate(victim, patch, asked, Goal(target, own.match), lay, start=own.start, keep=keep)
 

@@ -140,11 +140,55 @@ def test_a_patch_lies_where_it_is_legal(seed):
     assert corners[:, 1].min() >= 9.5 and corners[:, 1].max() <= 40.5
 
 
+@pytest.mark.parametrize("shape", ["square", "circle"])
+@pytest.mark.parametrize("seed", range(6))
+def test_not_a_pixel_lies_on_what_may_not_be_covered(shape, seed):
+    """And a disc needs room for itself, not for the square around it."""
+    legal = np.zeros((64, 64), bool)
+    rows, columns = np.mgrid[:64, :64] + 0.5
+    legal[np.hypot(rows - 30, columns - 34) < 19] = True
+    outline = shape_mask(shape, 32)
+    ranges = PoseRanges((0.9, 1.0), (-30, 30), 0.03)
+    side = 32.0 if shape == "circle" else 22.0
+    corners = draw_corners(rng(seed), side, ranges, 1, 64, legal, outline)
+    laid = paste(torch.zeros((1, 3, 64, 64)), torch.ones((3, 32, 32)), torch.from_numpy(outline),
+                 torch.from_numpy(corners)[None])[0, 0].numpy()  # fmt: skip
+    assert laid[~legal].max() < 0.1
+    assert laid.sum() == pytest.approx((outline.mean() * side**2), rel=0.25)
+
+
 def test_no_room_is_an_error_that_says_so():
     with pytest.raises(BadInput, match="does not fit into a picture of 64 px"):
         draw_corners(rng(), 70.0, PoseRanges(), 1, 64)
-    with pytest.raises(BadInput, match="no legal place for a patch of 20x20 px"):
+    with pytest.raises(BadInput, match="no legal place for a patch of 20 px"):
         draw_corners(rng(), 20.0, PoseRanges(), 1, 64, np.zeros((64, 64), bool))
+
+
+def test_pictures_without_room_are_left_out_and_counted():
+    from attack_models import twin
+
+    from nbhelpers.attack import Victim, with_room
+    from nbhelpers.data.pictures import drawn_pictures
+    from nbhelpers.settings import load_settings
+
+    victim = Victim(twin())
+    settings = load_settings("cpu").attack.model_copy(update={"share": 0.16})
+    part = drawn_pictures(40, "train:1", ["larger"], avoid_objects=True).part("train")
+    said = []
+    kept = with_room(part, settings, victim, said.append)
+    left = [one for one in part.pictures if one not in kept.pictures]
+    assert kept.pictures and left and kept.prompts == part.prompts
+    assert said == [f"{len(left)} of 40 pictures are left out: no room for 29 px of patch"]
+    outline = shape_mask(settings.shape, settings.patch_px)
+    side = side_of(0.16, 1, float(outline.mean()), 64)
+    for number, picture in enumerate(kept.pictures):
+        ranges = PoseRanges(rotation_deg=settings.eot.rotation_deg)
+        corners = draw_corners(rng(number), side, ranges, 1, 64, picture.legal(64), outline)
+        assert corners.min() >= 0 and corners.max() <= 64
+    anywhere = drawn_pictures(5, "train:1", ["larger"]).part("train")
+    assert with_room(anywhere, settings, victim).pictures == anywhere.pictures
+    with pytest.raises(BadInput, match=r"none of 40 pictures has room .* attack.share smaller"):
+        with_room(part, settings.model_copy(update={"share": 0.49}), victim)
 
 
 def test_laying_has_the_right_gradient():

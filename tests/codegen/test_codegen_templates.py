@@ -173,5 +173,7 @@ def test_a_row_is_stored_before_the_answer_leaves(tmp_path):
     """FastAPI ends a session after it sent the answer: the next request must find what was written."""
     request = CodeRequest("crud", (Entity("pallet", (Field("name", "str"),)),))
     render(request).write(tmp_path)
-    done = subprocess.run([sys.executable, "-c", KEPT], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert json.loads(done.stdout) == [["a"], ["b"], []]

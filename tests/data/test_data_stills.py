@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nbhelpers.data.stills import STILL_WORLDS, render_still
+from nbhelpers.data.stills import STICKER_STYLES, STILL_WORLDS, add_sticker, render_still
 from nbhelpers.data.stills.kinds import KINDS, extent, paint
 from nbhelpers.data.stills.layout import RATIO
 from nbhelpers.errors import BadInput
@@ -167,3 +167,37 @@ def test_light_from_the_other_side_changes_no_extent(kind):
 def test_bad_arguments_are_named(arguments, words):
     with pytest.raises(BadInput, match=words):
         render_still(*arguments)
+
+
+@pytest.mark.parametrize("style", STICKER_STYLES)
+@pytest.mark.parametrize("size", [64, 200])
+def test_a_sticker_changes_a_few_pixels_and_nothing_that_is_known(style, size):
+    shares = []
+    for index in range(40):
+        still = render_still(index, size)
+        stuck = add_sticker(np.random.default_rng(index), still, (style,))
+        again = add_sticker(np.random.default_rng(index), still, (style,))
+        assert np.array_equal(stuck.image, again.image), "a matter of the generator alone"
+        assert (stuck.names, stuck.place, stuck.objects) == (still.names, still.place, still.objects)
+        changed = (stuck.image != still.image).any(axis=2)
+        shares.append(changed.mean())
+        assert all((changed & thing.mask).sum() <= 0.16 * thing.area + 4 for thing in still.objects)
+    assert max(shares) < 0.15
+    assert np.mean(np.array(shares) > 0.01) > 0.9, "hardly a picture has no room"
+
+
+def test_grey_stickers_are_grey_and_others_are_not():
+    still, rng = render_still(2, 96), np.random.default_rng(3)
+    spread = {}
+    for style in STICKER_STYLES:
+        stuck = add_sticker(rng, still, (style,)).image.astype(int)
+        inside = stuck[(np.abs(stuck - still.image) > 40).any(axis=2)]
+        spread[style] = (inside.max(axis=1) - inside.min(axis=1)).mean()
+    assert spread["grey"] < 20 < spread["speckled"]
+
+
+def test_an_unknown_sticker_is_named():
+    with pytest.raises(
+        BadInput, match="sticker style 'gold' is not known; there are: grey, speckled, lettered"
+    ):
+        add_sticker(np.random.default_rng(0), render_still(0), ("gold",))

@@ -258,6 +258,17 @@ def test_one_token_needs_no_unpacked_weight_on_a_gpu():
     assert replay(_two_phases(ledger)).allocated < 10_000
 
 
+@pytest.mark.parametrize("quantize", ["nf4", "int8"])
+@pytest.mark.parametrize("task", ["tune", "attack"])
+def test_a_packed_model_takes_a_step_backwards(task, quantize):
+    """Temporaries of the 8-bit product once stood on another device than its input: no gradient came."""
+    from nbhelpers.memory import Shapes
+    from nbhelpers.models import plan
+
+    planned = plan("tiny/gemma-3", task, Shapes(batch=2, images=1), quantize=quantize, device="cuda")
+    assert planned.needed > 0
+
+
 def test_another_quantisation_is_refused():
     with pytest.raises(BadInput, match="nf4 or int8"):
         quantized.quantize_layers(nn.Linear(2, 2), "fp4", "cuda", lambda name: True)

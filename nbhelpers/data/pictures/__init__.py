@@ -4,7 +4,7 @@ What a patch is learned on, chosen on and scored on (notebook 05).
 """
 
 from nbhelpers.data.pictures.parts import part_of
-from nbhelpers.data.pictures.picture import Asked, PictureSet, Shown
+from nbhelpers.data.pictures.picture import Asked, PicturePart, PictureSet, Shown
 from nbhelpers.data.pictures.portrait import portrait
 from nbhelpers.data.pictures.questions import photograph_questions, still_questions
 from nbhelpers.data.pictures.sources import (
@@ -18,6 +18,7 @@ __all__ = [
     "Asked",
     "Shown",
     "PictureSet",
+    "PicturePart",
     "drawn_pictures",
     "folder_pictures",
     "coco_pictures",

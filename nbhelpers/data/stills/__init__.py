@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nbhelpers.data.stills.questions import TASKS, answer, caption, phrasings
     from nbhelpers.data.stills.render import Still, StillObject, render_still
     from nbhelpers.data.stills.skills import SKILLS, draw_skill
+    from nbhelpers.data.stills.stickers import STICKER_STYLES, add_sticker
     from nbhelpers.data.stills.texts import KINDS_OF_TEXT, draw_text
     from nbhelpers.data.stills.world import STILL_WORLDS, StillWorld, find_still_world
 
@@ -18,13 +19,15 @@ _HOME = {
     **dict.fromkeys(("render_still", "Still", "StillObject"), "render"),
     **dict.fromkeys(("TASKS", "answer", "caption", "phrasings"), "questions"),
     **dict.fromkeys(("SKILLS", "draw_skill"), "skills"),
+    **dict.fromkeys(("STICKER_STYLES", "add_sticker"), "stickers"),
     **dict.fromkeys(("KINDS_OF_TEXT", "draw_text"), "texts"),
     **dict.fromkeys(("STILL_WORLDS", "StillWorld", "find_still_world"), "world"),
 }
 
 __all__ = [
     "render_still", "Still", "StillObject", "TASKS", "phrasings", "answer", "caption",
-    "SKILLS", "draw_skill", "KINDS_OF_TEXT", "draw_text", "STILL_WORLDS", "StillWorld", "find_still_world",
+    "STICKER_STYLES", "add_sticker", "SKILLS", "draw_skill",
+    "KINDS_OF_TEXT", "draw_text", "STILL_WORLDS", "StillWorld", "find_still_world",
 ]  # fmt: skip
 
 

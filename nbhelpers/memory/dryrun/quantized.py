@@ -105,9 +105,9 @@ def _product_4bit(input: Tensor, layer: PackedLinear, rows: int) -> Tensor:
 
 def _product_8bit(input: Tensor, layer: PackedLinear, rows: int) -> Tensor:
     half = input.reshape(rows, -1).to(torch.float16)
-    quantised = torch.empty(half.shape, dtype=torch.int8, device="meta")
+    quantised = input.new_empty(half.shape, dtype=torch.int8)
     del half
-    sums = torch.empty(rows, layer.out_features, dtype=torch.int32, device="meta")
+    sums = input.new_empty((rows, layer.out_features), dtype=torch.int32)
     output = sums.to(input.dtype)
     del sums, quantised
     return output.reshape(*input.shape[:-1], layer.out_features)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from nbhelpers.data.stills import render_still
+from nbhelpers.data.stills import Still, add_sticker, render_still
 from nbhelpers.twins.gemma3.architecture import IMAGE, PAD, PICTURE_PX, SPECIAL
 from nbhelpers.twins.gemma3.attributes import stack, target, targets
 from nbhelpers.twins.gemma3.prompts import Example, draw_question, draw_reading
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _IGNORED = -100
+# Share of the pictures that carry a sticker: what is stuck on a photograph is no object in it.
+_STICKERS = 0.4
 
 
 def training_seed(seed: int) -> int:
@@ -27,6 +29,13 @@ def training_seed(seed: int) -> int:
 def held_out_seed(seed: int) -> int:
     """Seed of the pictures that are never trained on."""
     return 2 * seed + 1
+
+
+def training_still(index: int, seed: int) -> Still:
+    """A picture that is trained on, with a sticker or without: a pure function of both."""
+    still = render_still(index, PICTURE_PX, training_seed(seed))
+    rng = np.random.default_rng((seed, 15, index))
+    return add_sticker(rng, still) if rng.random() < _STICKERS else still
 
 
 def pixels(images: Sequence[np.ndarray]) -> "Tensor":
@@ -81,7 +90,7 @@ class Pictures:
 
     def _row(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         if index not in self._drawn:
-            still = render_still(index, PICTURE_PX, training_seed(self.seed))
+            still = training_still(index, self.seed)
             self._drawn[index] = still.image, target(still)
         return self._drawn[index]
 
@@ -103,7 +112,7 @@ class Conversations:
         """`asked`: model inputs with pictures; `read`: model inputs without; `true`: attributes."""
         rng = np.random.default_rng((self.seed, 5, number))
         first = self.offset + number * self.pictures
-        stills = [render_still(first + i, PICTURE_PX, training_seed(self.seed)) for i in range(self.pictures)]
+        stills = [training_still(first + i, self.seed) for i in range(self.pictures)]
         asked = encode([draw_question(rng, still) for still in stills], self.vocabulary)
         read = encode([draw_reading(rng) for _ in range(self.texts)], self.vocabulary)
         return {
