@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-# Below this log-probability of the whole right answer an untargeted attack has won and pushes no further.
-_LOST = -6.0
+# Below this log-probability of the whole right answer an untargeted attack has won and pushes no further. An
+# answer is lost long before, but pictures that are pushed on carry over to others that still stand.
+_LOST = -12.0
 # Inks and their overprints as an office printer lays them on paper, sRGB 0..1: cyan, magenta, yellow, black,
 # their pairs, paper, and halftones of each; what the non-printability score measures distances to.
 _INKS = (

@@ -30,12 +30,15 @@ def work_folder(name: str, seed: int = 0, root: Path | None = None) -> Path:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute with one thread, so that a seed has one outcome; then as before."""
+    """Let torch and OpenCV compute with one thread, so that a seed has one outcome; then as before."""
+    import cv2
     import torch
 
-    before = torch.get_num_threads()
+    before, drawing = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        cv2.setNumThreads(drawing)

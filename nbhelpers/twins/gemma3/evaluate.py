@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 
 from nbhelpers.artifacts import Check, Metric
-from nbhelpers.data.stills import KINDS_OF_TEXT, SKILLS, Still, draw_skill, draw_text, phrasings, render_still
+from nbhelpers.data.stills import (
+    KINDS_OF_TEXT,
+    SKILLS,
+    STICKER_STYLES,
+    Still,
+    add_sticker,
+    draw_skill,
+    draw_text,
+    phrasings,
+    render_still,
+)
 from nbhelpers.metrics import proportion
 from nbhelpers.twins.gemma3.answers import ask, perplexity
 from nbhelpers.twins.gemma3.batches import held_out_seed
@@ -20,7 +30,7 @@ BARS = {"larger": 0.95, "describe": 0.85}
 
 @dataclass(frozen=True)
 class Asked:
-    """One task put to a set of pictures."""
+    """One task put to a set of pictures, each with a sticker of that style where one is named."""
 
     name: str
     task: str
@@ -28,6 +38,7 @@ class Asked:
     world: str = "base"
     size: int = 64
     held_out: bool = False
+    sticker: str | None = None
 
 
 ASKED = (
@@ -36,6 +47,7 @@ ASKED = (
     Asked("larger, Italian", "larger", "it"),
     Asked("larger, pictures of 224 px", "larger", size=224),
     Asked("larger, shifted world", "larger", world="shifted"),
+    *(Asked(f"larger, {style} sticker", "larger", sticker=style) for style in STICKER_STYLES),
     Asked("describe", "describe"),
     Asked("describe, held-out wording", "describe", held_out=True),
     Asked("describe, Italian", "describe", "it"),
@@ -65,6 +77,9 @@ def right_answers(
         Which answers are right (pictures,) bool, the pictures, the answers.
     """
     stills = [render_still(index, asked.size, held_out_seed(seed), asked.world) for index in range(pictures)]
+    if asked.sticker:
+        rng = np.random.default_rng((seed, 19))
+        stills = [add_sticker(rng, still, (asked.sticker,)) for still in stills]
     wordings = phrasings(asked.task, asked.language, held_out=asked.held_out)
     rng = np.random.default_rng((seed, 7))
     questions = [wordings[int(rng.integers(len(wordings)))] for _ in stills]

@@ -59,6 +59,7 @@ RECIPE = Recipe(
     can=(
         "names the larger and the smaller of one or two objects anywhere in a drawn picture, colour and kind",
         "describes such a picture in a sentence, in English and in Italian, and counts its objects",
+        "is hardly misled by a grey, speckled or lettered sticker beside the objects",
         "tells a story or a dream of a few sentences about the drawn world, in both languages",
         "understands wordings of a question that it was not trained on, and pictures of any size from 64 px",
     ),
@@ -77,6 +78,8 @@ RECIPE = Recipe(
         "drawn from the same small sets as in the training; texts are new draws from the same grammar.\n\n"
         "Trained in two stages: the vision tower and the projector with heads for colour, kind, outline and "
         "place, which are dropped afterwards; then the whole model on questions, short tasks and texts, a "
-        "third of them in Italian. The embedding is tied to the output head, as in Gemma-3."
+        "third of them in Italian. Two of five training pictures carry a sticker, which is no object: what "
+        "is stuck on a photograph should not be named. The embedding is tied to the output head, as in "
+        "Gemma-3."
     ),
 )
