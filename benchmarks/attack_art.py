@@ -76,7 +76,7 @@ def fitted(tower, pictures, labels, kinds):
 def ours(model, part, settings, target):
     """(patch RGB (3, P, P), mask, seconds per step)."""
     patch = make_patch("noise", settings.shape, settings.patch_px, settings.seed, settings.detail)
-    source = batches_of(part, settings, SIDE, float(patch.mask.mean()), "any", {})
+    source = batches_of(part, settings, SIDE, patch.mask, "any", {})
     optimizer = make_optimizer("adam", patch, settings.learning_rate)
     course = FitSettings(steps=settings.steps, final_factor=0.05)
     began = time.process_time()

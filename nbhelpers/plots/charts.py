@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -138,6 +138,7 @@ def bars(
     """
     series = values if isinstance(values, Mapping) else {"": values}
     width = 0.8 / max(1, len(series))
+    tallest = max((float(height) for heights in series.values() for height in heights), default=1.0)
     with style():
         figure = new_figure(width_in, height_in)
         axis = figure.subplots()
@@ -145,17 +146,37 @@ def bars(
         for place, (label, heights) in enumerate(series.items()):
             xs = np.arange(len(names)) + (place - (len(series) - 1) / 2) * width
             drawn = axis.bar(xs, heights, width=width * 0.94, label=label or None)
-            look: dict[str, Any] = {"fmt": number_format.format, "fontsize": 8, "padding": 2}
             if intervals is None or label not in intervals:
-                axis.bar_label(drawn, color="#444444", **look)
-            else:  # the whisker stands where the value would
+                axis.bar_label(drawn, fmt=number_format.format, fontsize=8, padding=2, color="#444444")
+            else:
                 _whiskers(axis, xs, heights, intervals[label])
-                axis.bar_label(drawn, label_type="center", color=text_color(place), **look)
+                _values_beside_whiskers(
+                    axis, xs, heights, intervals[label], number_format, tallest, text_color(place)
+                )
         axis.set(ylabel=ylabel, title=title, xticks=np.arange(len(names)), xticklabels=list(names))
         axis.margins(y=0.12)
         if any(series):
             axis.legend()
     return figure
+
+
+def _values_beside_whiskers(
+    axis: "Axes",
+    xs: np.ndarray,
+    heights: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    number_format: str,
+    tallest: float,
+    inside: str,
+) -> None:
+    """Values in the middle of their bars, the whisker stands on top; above the whisker where a bar is low."""
+    for x, height, (_, high) in zip(xs, heights, intervals, strict=True):
+        text, tall = number_format.format(height), height >= 0.12 * tallest
+        where = (x, height / 2) if tall else (x, max(high, height))
+        axis.annotate(
+            text, where, (0, 0 if tall else 2), textcoords="offset points", ha="center",
+            va="center" if tall else "bottom", fontsize=8, color=inside if tall else "#444444",
+        )  # fmt: skip
 
 
 def _whiskers(

@@ -207,6 +207,15 @@ def test_bars_show_their_intervals() -> None:
     assert figure.axes[0].get_ylim()[1] >= 0.7, "no whisker is cut off"
 
 
+def test_values_of_low_bars_stand_above_their_whiskers() -> None:
+    """Inside a bar of no height they would be white on white."""
+    figure = bars(["patch", "gray"], {"": [0.8, 0.01]}, "success", intervals={"": [(0.7, 0.9), (0.0, 0.05)]})
+    tall, low = figure.axes[0].texts
+    assert (tall.get_text(), tall.xy[1], tall.get_va()) == ("0.8", 0.4, "center")
+    assert (low.get_text(), low.xy[1], low.get_va()) == ("0.01", 0.05, "bottom")
+    assert low.get_color() == "#444444"
+
+
 def test_style_is_undone_after_the_block() -> None:
     import matplotlib as mpl
 
