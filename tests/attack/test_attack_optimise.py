@@ -99,7 +99,7 @@ def test_a_finished_patch_is_taken_as_it_is_and_other_inputs_begin_anew(made, tm
 
 def test_an_untargeted_patch_pushes_the_right_answer_down(tmp_path):
     victim, data = Victim(twin()), pictures(60)
-    own = settings(**LARGE | {"steps": 16})
+    own = settings(**LARGE | {"steps": 24, "share": 0.15})  # a larger one hides everything from the start
     done = optimise(victim, data.part("train"), data.part("val"), own, tmp_path, **QUIET)
     assert done.target is None and done.best >= 0.5
     parts = [row["answer"] for row in done.history if "answer" in row]

@@ -93,7 +93,7 @@ def test_untargeted_loss_is_of_the_whole_answer_and_lets_the_lost_alone():
     loss = away(likely, torch.ones(2, 2, dtype=torch.bool))
     (gradient,) = torch.autograd.grad(loss, likely)
     assert gradient.tolist() == [[0.5, 0.5], [0.0, 0.0]]
-    assert float(loss) == pytest.approx((-0.3 - 6.0) / 2)
+    assert float(loss) == pytest.approx((-0.3 - 12.0) / 2)
 
 
 def test_total_variation_and_printability():

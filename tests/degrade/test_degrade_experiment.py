@@ -81,7 +81,7 @@ def test_every_text_has_its_settings_its_seed_and_its_measures(whole):
     assert {tuple(text["generation"]) for text in texts} == {("temperature", "top_p", "seed", "new_tokens")}
     assert all(text["tokens"] <= text["generation"]["new_tokens"] for text in texts)
     intact = {text["prompt"]: text for text in texts if text["cell"] == "baseline"}
-    assert (intact["opposite"]["text"], intact["opposite"]["exact"]) == ("cold", True)
+    assert (intact["opposite"]["text"], intact["opposite"]["exact"]) == ("empty", True)
     assert intact["larger"]["units"] == ["larger"]
     assert (intact["larger"]["units_share"], intact["larger"]["efficiency"]) == (0.5, 0.5)
     assert "exact" not in intact["dream"]

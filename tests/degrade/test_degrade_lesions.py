@@ -261,12 +261,13 @@ def rise(loaded, method, text, sigma=1.0):
 
 def test_growth_alone_costs_nothing_between_norms_and_much_without_them(twin, coder):
     """Gemma-3 has a norm behind every block and on queries and keys; Qwen2 has neither."""
-    dream = "Last night I dreamt of the old house. Somebody gave me a green crate. At last I woke up."
+    # What each knows best: its own.
+    dream = write(twin, [Asked(0, "tell", "en", "Tell me a dream.", 60)], Decoding(), 0)[0].text
     assert rise(twin, "gain_only", dream) == pytest.approx(1, abs=1e-3)
     assert rise(twin, "norm_matched", dream) == pytest.approx(rise(twin, "mult_gauss", dream), rel=0.02)
     assert rise(twin, "mult_gauss", dream) > 1.5
     asked = Asked(0, "add", "en", "Write a function that adds two numbers.", 100)
-    program = write(coder, [asked], Decoding(), 0)[0].text  # what it knows best: its own
+    program = write(coder, [asked], Decoding(), 0)[0].text
     assert rise(coder, "gain_only", program) > 1.3
     assert rise(coder, "mult_gauss", program) > 1.3 * rise(coder, "norm_matched", program)
 
