@@ -57,10 +57,22 @@ def test_the_command_line_imports_nothing_heavy():
     assert not [name for name in HEAVY if name in loaded]
 
 
+# The least a command line like ours can cost: the same library's help for one command that does nothing.
+SMALLEST = """
+import typer
+app = typer.Typer(rich_markup_mode="rich")
+app.callback()(lambda: None)
+app.command()(lambda: None)
+app(["--help"])
+"""
+
+
 def test_help_and_import_are_fast():
+    """Against a yardstick of the same moment: processors differ by more than a bound in seconds allows."""
     bare = cpu_seconds("-c", "pass")
-    assert cpu_seconds("-c", "import nbhelpers") - bare < 0.1
-    assert cpu_seconds("-m", "nbhelpers", "--help") < 0.5
+    smallest = cpu_seconds("-c", SMALLEST) - bare
+    assert cpu_seconds("-c", "import nbhelpers") - bare < 0.3 * smallest
+    assert cpu_seconds("-m", "nbhelpers", "--help") - bare < 3 * smallest
 
 
 def test_every_command_has_a_room_and_an_example(capsys):

@@ -69,16 +69,16 @@ def test_a_finished_training_is_taken_as_it_is(tmp_path):
 
 def test_a_deadline_stops_with_a_checkpoint_and_a_later_one_goes_on(tmp_path):
     def slow(number):
-        time.sleep(0.05)
+        time.sleep(0.2)
         return batch(number)
 
     whole, model = make_model(), make_model()
     fit(whole, batch, squared, SETTINGS, tmp_path / "whole")
-    short = replace(SETTINGS, max_seconds=0.4, checkpoint_every_s=1000)
+    short = replace(SETTINGS, max_seconds=1.0, checkpoint_every_s=1000)
     began = time.monotonic()
     first = fit(model, slow, squared, short, tmp_path / "short")
     assert first.stopped == "deadline" and 1 <= first.steps < 12
-    assert first.seconds <= 0.5 and time.monotonic() - began < 5
+    assert first.seconds <= 1.5 and time.monotonic() - began < 10
     same = fit(make_model(), slow, squared, short, tmp_path / "short")
     assert same.stopped == "deadline" and same.steps <= first.steps + 1  # the time is used up
     again = make_model()
@@ -96,13 +96,13 @@ def test_an_absolute_end(tmp_path):
 
 def test_a_deadline_leaves_time_for_validation(tmp_path):
     def slow_scores(model):
-        time.sleep(0.5)
+        time.sleep(1.0)
         return 0.0
 
-    settings = replace(SETTINGS, validate_every=2, max_seconds=0.8)
+    settings = replace(SETTINGS, validate_every=2, max_seconds=1.9)
     result = fit(make_model(), batch, squared, settings, tmp_path, validate=slow_scores)
     assert (result.steps, result.stopped) == (3, "deadline")  # the validation after step 4 would end too late
-    assert result.seconds < 0.8
+    assert result.seconds < 1.9
 
 
 @pytest.mark.parametrize(
