@@ -12,7 +12,11 @@ from nbhelpers.cli.output import Answer, command
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nbhelpers.serve import Limits
+    from nbhelpers.serve.generation.work import Generator
+    from nbhelpers.serve.service import Service
     from nbhelpers.video import VideoPredictor
 
 ROOM = "Video"
@@ -46,6 +50,12 @@ def add_to(app: typer.Typer) -> None:
         spool: Annotated[
             Path | None, typer.Option(metavar="DIR", help="Where uploads lie while they are answered.")
         ] = None,
+        code: Annotated[
+            str | None,
+            typer.Option(
+                metavar="DIR|URL", help="Write code too, as serve-code does; where results are kept."
+            ),
+        ] = None,
         quantize: Annotated[str | None, typer.Option(help="nf4 or int8; none by default.")] = None,
         profile: Annotated[str, typer.Option(help="Whose models --model auto tries.")] = "auto",
         gpu: Gpu = None,
@@ -53,15 +63,18 @@ def add_to(app: typer.Typer) -> None:
         """Answer videos over HTTP until SIGTERM or Ctrl-C; http://HOST:PORT/docs shows how to ask.
 
         POST /predict and /batch_predict; GET /health, /status, /metrics, /adapters; PUT /adapter (only with a
-        token). The model is loaded once and asked by one request at a time.
+        token). The model is loaded once and asked by one request at a time. With --code also POST /generate/*
+        and GET /generations for users with a token of `nbhelpers user-token`, and their page at /.
         """
         from nbhelpers.serve import Limits
 
         limits = Limits(upload_mib=upload_mib, video_s=video_s, files=files, places=places, wait_s=wait_s)
         token = _token(token_file)
         existing_folder(adapters, "--adapters")
-        predictor = _load(model, adapter, quantize, profile, device_for(gpu))
-        counts = _run(predictor, limits, token, adapters, adapter, spool, host, port)
+        device = device_for(gpu)
+        coder = None if code is None else _coder(profile, code, device)
+        predictor = _load(model, adapter, quantize, profile, device)
+        counts = _run(predictor, limits, token, adapters, adapter, spool, coder, host, port)
         return Answer({"requests": counts}, f"stopped after {sum(counts.values())} requests")
 
 
@@ -92,6 +105,17 @@ def _load(
     return predictor
 
 
+def _coder(profile: str, kept: str, device: str) -> "Callable[[Service], Generator]":
+    """What makes the part that writes code; a missing secret is said before a model is loaded."""
+    from nbhelpers.cli.serve_code import make_generator
+    from nbhelpers.serve.generation.users import secret_from_environment
+
+    secret_from_environment()
+    return lambda service: make_generator(
+        profile, [], kept, device, measures=service.measures, stopping=service.turns.stopping
+    )
+
+
 def _names(base: str | None, profile: str) -> list[str]:
     """What `auto` tries: the model an adapter was made on, or the profile's chain."""
     from nbhelpers.models import chain
@@ -102,7 +126,8 @@ def _names(base: str | None, profile: str) -> list[str]:
 
 def _run(
     predictor: "VideoPredictor", limits: "Limits", token: str | None, adapters: Path | None,
-    adapter: Path | None, spool: Path | None, host: str, port: int,
+    adapter: Path | None, spool: Path | None, coder: "Callable[[Service], Generator] | None",
+    host: str, port: int,
 ) -> dict[str, int]:  # fmt: skip
     """Serve until the end; requests by endpoint."""
     from nbhelpers.runtime import setup_logging
@@ -110,7 +135,9 @@ def _run(
 
     setup_logging()
     os.environ.setdefault("NBHELPERS_PROGRESS", "off")  # no bar per request
-    app = create_app(predictor, limits, token=token, adapters=adapters, adapter=adapter, spool=spool)
+    app = create_app(
+        predictor, limits, token=token, adapters=adapters, adapter=adapter, spool=spool, make_generator=coder
+    )
     name, guard = predictor.describe()["model"], "asks for a token" if token else f"open; {TOKEN} guards it"
     run_server(app, host, port, lambda url: _say(f"{name} at {url}/docs, {guard}"))
     counts = app.state.service.measures.counts

@@ -3,12 +3,15 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nbhelpers.cli.options import Gpu, device_for
 from nbhelpers.cli.output import Answer, command
+
+if TYPE_CHECKING:
+    from nbhelpers.serve.generation.work import Bounds, Generator
 
 ROOM = "Code"
 
@@ -47,15 +50,12 @@ def add_to(app: typer.Typer) -> None:
         from nbhelpers.runtime import setup_logging
         from nbhelpers.serve import run_server
         from nbhelpers.serve.generation.app import create_generation_app
-        from nbhelpers.serve.generation.users import secret_from_environment
-        from nbhelpers.serve.generation.work import Bounds, Generator
-        from nbhelpers.settings import load_settings
+        from nbhelpers.serve.generation.work import Bounds
 
-        secret, bounds = secret_from_environment(), Bounds(rate, workers, places, rate_storage)
-        settings = load_settings(profile, setting or [])
-        generator = Generator(
-            settings, secret, history=history or _beside(cache), kept=cache, bounds=bounds,
-            device=device_for(gpu), token=os.environ.get("NBHELPERS_SERVE_TOKEN") or None,
+        token = os.environ.get("NBHELPERS_SERVE_TOKEN") or None
+        generator = make_generator(
+            profile, setting or [], cache, device_for(gpu),
+            history=history, bounds=Bounds(rate, workers, places, rate_storage), token=token,
         )  # fmt: skip
         setup_logging()
         os.environ.setdefault("NBHELPERS_PROGRESS", "off")  # no bar per request
@@ -75,6 +75,34 @@ def add_to(app: typer.Typer) -> None:
 
         token = make_token(user, secret_from_environment(), hours)
         return Answer({"user": user, "token": token, "hours": hours}, token)
+
+
+def make_generator(
+    profile: str, settings: list[str], cache: str, device: str, *, history: str = "",
+    bounds: "Bounds | None" = None, **server: Any,
+) -> "Generator":  # fmt: skip
+    """What writes code behind HTTP.
+
+    Args:
+        profile: where the settings come from.
+        settings: changes to them.
+        cache: folder or Redis URL of kept results.
+        device: as `runtime.choose_device` takes it.
+        history: URL of the database of generations; a file beside the cache where empty.
+        bounds: of requests.
+        server: what else `Generator` takes of the server it is part of.
+
+    Raises:
+        BadInput: no secret for tokens, or a setting, database or store that cannot be used.
+    """
+    from nbhelpers.serve.generation.users import secret_from_environment
+    from nbhelpers.serve.generation.work import Generator
+    from nbhelpers.settings import load_settings
+
+    secret, chosen = secret_from_environment(), load_settings(profile, settings)
+    return Generator(
+        chosen, secret, history=history or _beside(cache), kept=cache, bounds=bounds, device=device, **server
+    )
 
 
 def _beside(cache: str) -> str:

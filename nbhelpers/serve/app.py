@@ -1,6 +1,6 @@
 """The application: one service, all routers, documentation that needs no network."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ many, 415 no video, 422 a video or field that cannot be used, 429 all places tak
 def create_app(
     predictor: Predictor, limits: Limits | None = None, *, token: str | None = None,
     adapters: Path | None = None, adapter: Path | None = None, spool: Path | None = None,
-    generator: "Generator | None" = None,
+    make_generator: "Callable[[Service], Generator] | None" = None,
 ) -> FastAPI:  # fmt: skip
     """The application around a loaded model; `app.state.service` is what its endpoints share.
 
@@ -40,9 +40,11 @@ def create_app(
         adapters: folder of adapters that `PUT /adapter` may choose from.
         adapter: folder of the adapter that is on the model already.
         spool: where uploads lie while they are answered; None is the system's temporary folder.
-        generator: adds the endpoints that write code; None leaves them out.
+        make_generator: makes what the endpoints that write code share, given the service whose measures and
+            stop they take part in; None leaves them out.
     """
     service = Service(predictor, limits or Limits(), token, adapters, adapter, spool)
+    generator = None if make_generator is None else make_generator(service)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

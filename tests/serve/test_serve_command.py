@@ -100,6 +100,34 @@ def test_a_token_comes_from_a_file(tmp_path):
         assert "asks for a token" in "".join(command.lines)
 
 
+@pytest.mark.slow
+def test_it_writes_code_too(tmp_path, good):
+    from nbhelpers.serve.generation.users import make_token
+
+    secret = "a secret of the tests, which is long enough to sign with"
+    with serving("--code", tmp_path / "kept", "--profile", "cpu", NBHELPERS_JWT_SECRET=secret) as command:
+        header = {"authorization": f"Bearer {make_token('anna', secret)}"}
+        asked = {"text": "a service for books with title (text)", "order": "safe", "checks": "quick"}
+        sent = httpx.post(f"{command.url}/generate/flask", json=asked, headers=header, timeout=120)
+        assert sent.json()["passed"]
+        assert len(httpx.get(f"{command.url}/generations", headers=header).json()) == 1
+        assert "page.js" in httpx.get(f"{command.url}/").text
+        video = {"video": (good[0], good[1], "video/mp4")}
+        assert httpx.post(f"{command.url}/predict", files=video, timeout=120).status_code == 200
+        code, printed = command.stop()
+        assert (code, printed["requests"]["/generate/{framework}"]) == (0, 1)
+    assert (tmp_path / "kept" / "history.sqlite3").is_file()
+
+
+def test_without_a_secret_no_code_is_served(capsys, monkeypatch, tmp_path):
+    from nbhelpers.cli.app import run
+
+    monkeypatch.delenv("NBHELPERS_JWT_SECRET", raising=False)
+    answer = run(["serve", "--model", "tiny/qwen2.5-vl", "--code", str(tmp_path)])
+    assert answer.exit_code == 2
+    assert "NBHELPERS_JWT_SECRET" in answer.error
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -296,10 +296,22 @@ def test_beside_a_video_model(predictor, tmp_path):
     from nbhelpers.serve import create_app
 
     made = {"history": f"sqlite:///{tmp_path}/h.db", "kept": str(tmp_path / "kept")}
-    app = create_app(predictor, generator=Generator(SAFE, SECRET, **made))
+
+    def make(service):
+        shared = {"measures": service.measures, "stopping": service.turns.stopping}
+        return Generator(SAFE, SECRET, **made, **shared)
+
+    app = create_app(predictor, make_generator=make)
     with TestClient(app) as client:
         assert client.post("/generate/flask", json=ASKED, headers=bearer()).json()["passed"]
         assert client.get("/status").status_code == 200
         assert "/predict" in client.get("/openapi.json").json()["paths"]
+        counted = client.get("/metrics").text
+        assert (
+            'nbhelpers_generations_total{cached="false",framework="flask",strategy="template"} 1.0' in counted
+        )
+        assert "nbhelpers_upload_bytes_total" in counted
+        app.state.service.turns.stopping.set()
+        assert client.post("/generate/flask", json=ASKED, headers=bearer()).status_code == 503
     with TestClient(create_app(predictor)) as client:
         assert client.post("/generate/flask", json=ASKED, headers=bearer()).status_code == 404

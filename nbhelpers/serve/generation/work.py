@@ -52,9 +52,9 @@ class Bounds:
 class Queue:
     """Who is here and who waits, as the server's measures read it."""
 
-    def __init__(self) -> None:
+    def __init__(self, stopping: asyncio.Event | None = None) -> None:
         self.present = self.waiting = 0
-        self.stopping = asyncio.Event()
+        self.stopping = stopping or asyncio.Event()
 
 
 class Generator:
@@ -69,6 +69,7 @@ class Generator:
         device: as `runtime.choose_device` takes it.
         token: asked of who reads `/metrics`; None leaves them open.
         measures: of a server that this is part of; None makes its own.
+        stopping: set where that server is told to stop; None makes its own.
 
     Attributes:
         turns: who is here; of the name by which a server's own queue goes.
@@ -77,9 +78,10 @@ class Generator:
     def __init__(
         self, settings: Settings, secret: str, *, history: str, kept: str, bounds: Bounds | None = None,
         device: str = "auto", token: str | None = None, measures: Measures | None = None,
+        stopping: asyncio.Event | None = None,
     ) -> None:  # fmt: skip
         self.settings, self.secret, self.token = settings, secret, token
-        self.bounds, self.turns = bounds or Bounds(), Queue()
+        self.bounds, self.turns = bounds or Bounds(), Queue(stopping)
         self.history, self._kept = History(history), open_kept(kept)
         self._rate, self._limiter = _limiter(self.bounds)
         self.measures = measures or Measures(self.turns)
