@@ -42,12 +42,11 @@ run: $(STAMP) ## run every notebook headless, end in runs/<id>/index.html
 report: $(STAMP) ## make runs/<id>/index.html again
 	@$(BIN)/nbhelpers report $(RUN_ID)
 
-# Two processes of one thread each: models this small gain next to nothing from a second thread. Notebooks 02, 07,
-# 08 and 09 go on from what the one before left, so they stay in one process.
+# Two processes of one thread each: models this small gain next to nothing from a second thread.
+# `notebooks/conftest.py` says which notebooks go on from another and stay in one process.
 test: lint ## lint, package tests, notebook tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile
-	OMP_NUM_THREADS=1 $(NBVAL) notebooks/0[13456]_*.ipynb --numprocesses $(JOBS) --dist loadscope
-	$(NBVAL) notebooks/0[2789]_*.ipynb
+	OMP_NUM_THREADS=1 $(NBVAL) notebooks --numprocesses $(JOBS) --dist loadgroup
 
 lint: $(STAMP) ## ruff over package and notebooks, mypy over the package
 	$(BIN)/ruff check .
