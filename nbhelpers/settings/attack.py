@@ -64,6 +64,9 @@ class AttackSection(Section):
         min_length=1,
         description="catalogue name, hub id or folder; auto: the profile's models, down to one that fits",
     )
+    other: tuple[str, ...] = Field(
+        (), description="chain of a second model, which finished patches are tried on; none: no second one"
+    )
     quantize: Literal["auto", "none", "nf4", "int8"] = Field(
         "auto", description="packing of the text layers; auto: nf4 on a GPU, except of twins"
     )

@@ -13,6 +13,7 @@ _PACKAGES = {
     "sam": "sam",
     "qwen2.5-vl": "qwen2_5_vl",
     "gemma-3": "gemma3",
+    "paligemma": "paligemma",
     "qwen2.5-coder": "qwen2_coder",
 }
 

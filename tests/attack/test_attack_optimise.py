@@ -237,3 +237,14 @@ def test_text_only_models_are_left_with_the_reason():
         load_victim(settings(model="tiny/qwen2.5-coder"), profile="cpu", device="cpu", **QUIET)
     with pytest.raises(BadInput):
         load_victim(settings(), profile="none", device="cpu", **QUIET)
+
+
+@pytest.mark.parametrize("profile", ["cpu", "t4", "rtx3090"])
+def test_the_second_model_of_every_profile_is_one_that_looks_at_pictures(profile):
+    from nbhelpers.models import family_of, find_entry
+    from nbhelpers.settings import load_settings
+
+    names = load_settings(profile).attack.other
+    assert names and names[-1] == "tiny/paligemma"  # always there
+    for name in names:
+        assert "image" in family_of(find_entry(name).family).inputs

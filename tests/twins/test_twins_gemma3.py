@@ -24,7 +24,7 @@ def folder(vocabulary, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def loaded(folder):
-    from nbhelpers.twins.gemma3.evaluate import load_twin
+    from nbhelpers.twins.stills.asked import load_twin
 
     return load_twin(folder)
 
@@ -93,7 +93,8 @@ def test_plain_text_begins_with_one_bos(loaded):
 
 
 def test_training_reads_what_the_stock_processor_writes(vocabulary, loaded):
-    from nbhelpers.twins.gemma3.batches import encode, pixels
+    from nbhelpers.twins.gemma3.batches import encode
+    from nbhelpers.twins.stills.pictures import pixels
 
     still = render_still(4)
     for question in ("What is the larger object?", "Che cosa vedi?", "x"):
@@ -151,7 +152,7 @@ def test_gradients_reach_the_pixels_through_the_stock_processor(loaded):
 
 
 def test_answers_do_not_depend_on_their_neighbours(loaded):
-    from nbhelpers.twins.gemma3.answers import ask
+    from nbhelpers.twins.stills.answers import ask
 
     images = [render_still(index).image for index in range(3)]
     questions = ["What?", "Please describe everything you see in the picture.", "Che cosa vedi?"]
@@ -161,7 +162,7 @@ def test_answers_do_not_depend_on_their_neighbours(loaded):
 
 
 def test_perplexity_is_that_of_a_plain_computation(loaded):
-    from nbhelpers.twins.gemma3.answers import perplexity
+    from nbhelpers.twins.gemma3.perplexity import perplexity
 
     model, processor = loaded
     texts = ["A red crate is on the left.", "Yes."]

@@ -7,9 +7,11 @@ from nbhelpers.models.places import twin_folder
 torch = pytest.importorskip("torch")
 
 from nbhelpers.twins.gemma3 import batches, prompts  # noqa: E402
-from nbhelpers.twins.gemma3.architecture import make_model  # noqa: E402
-from nbhelpers.twins.gemma3.attributes import COLORS, KINDS, AttributeHead, target  # noqa: E402
-from nbhelpers.twins.gemma3.start import whiten_patches  # noqa: E402
+from nbhelpers.twins.gemma3.architecture import CELLS, TEXT, make_model  # noqa: E402
+from nbhelpers.twins.stills import pictures  # noqa: E402
+from nbhelpers.twins.stills.attributes import COLORS, KINDS, AttributeHead, target, targets  # noqa: E402
+from nbhelpers.twins.stills.start import whiten_patches  # noqa: E402
+from nbhelpers.twins.stills.tower import VISION  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def vocabulary():
 def test_targets_say_what_lies_where():
     for index in range(30):
         still = render_still(index)
-        row = target(still)
+        row = target(still, CELLS)
         assert row["objects"][0].tolist() == [KINDS.index(still.names[0][1]), COLORS.index(still.names[0][0])]
         assert (row["objects"][1] == -100).all() == (len(still.objects) == 1)
         role, kind, _ = row["patches"].reshape(3, 8, 8)
@@ -35,7 +37,7 @@ def test_targets_say_what_lies_where():
 
 
 def test_a_batch_is_a_function_of_its_number(vocabulary):
-    first, second = batches.Pictures(0, 4, 12), batches.Pictures(0, 4, 12)
+    first, second = pictures.Pictures(0, 4, 12, CELLS), pictures.Pictures(0, 4, 12, CELLS)
     first(0), first(1)
     assert torch.equal(first(5)["pixel_values"], second(5)["pixel_values"])
     talk = batches.Conversations(0, 3, 2, 10, vocabulary)
@@ -44,15 +46,15 @@ def test_a_batch_is_a_function_of_its_number(vocabulary):
 
 
 def test_an_epoch_shows_every_picture_once():
-    pictures = batches.Pictures(1, 4, 12)
+    drawn = pictures.Pictures(1, 4, 12, CELLS)
     for epoch in range(2):
-        seen = torch.cat([pictures(3 * epoch + part)["pixel_values"] for part in range(3)])
+        seen = torch.cat([drawn(3 * epoch + part)["pixel_values"] for part in range(3)])
         assert len(torch.unique(seen.flatten(1), dim=0)) == 12
 
 
 def test_what_is_held_out_was_not_trained_on():
-    trained = {batches.training_seed(seed) for seed in range(50)}
-    assert not trained & {batches.held_out_seed(seed) for seed in range(50)}
+    trained = {pictures.training_seed(seed) for seed in range(50)}
+    assert not trained & {pictures.held_out_seed(seed) for seed in range(50)}
     rng = np.random.default_rng(0)
     held_out = {text for task in ("larger", "describe") for text in phrasings(task, "en", held_out=True)}
     for index in range(200):
@@ -75,10 +77,10 @@ def test_only_answers_are_learned(vocabulary):
 
 def test_whitened_patches_vary_alike_in_every_direction():
     model = make_model(300, 0)
-    whiten_patches(model, 0)
+    whiten_patches(model.model.vision_tower, 0)
     images = [render_still(500 + index).image for index in range(60)]
     with torch.no_grad():
-        values = model.model.vision_tower.embeddings.patch_embedding(batches.pixels(images))
+        values = model.model.vision_tower.embeddings.patch_embedding(pictures.pixels(images))
     spread = values.transpose(0, 1).flatten(1).std(dim=1)
     assert spread.min() > 0.2 and spread.max() < 0.8
     assert values.transpose(0, 1).flatten(1).mean(dim=1).abs().max() < 0.3
@@ -100,7 +102,8 @@ def losses(folder):
 
 @pytest.mark.slow
 def test_both_stages_lower_their_loss_and_the_seed_decides(tmp_path, vocabulary, monkeypatch):
-    from nbhelpers.twins.gemma3 import recipe, stages
+    from nbhelpers.twins.gemma3 import recipe
+    from nbhelpers.twins.stills import stages
 
     monkeypatch.setattr(stages, "POOL", 320)
     monkeypatch.setattr(stages, "LOG_EVERY", 1)
@@ -116,11 +119,8 @@ def test_both_stages_lower_their_loss_and_the_seed_decides(tmp_path, vocabulary,
 
 def test_the_heads_read_what_they_are_told():
     """With tokens that spell out the truth the losses fall to nothing: no target contradicts another."""
-    from nbhelpers.twins.gemma3.architecture import TEXT, VISION
-    from nbhelpers.twins.gemma3.attributes import targets
-
     stills = [render_still(index) for index in range(16)]
-    true, head = targets(stills), AttributeHead()
+    true, head = targets(stills, CELLS), AttributeHead(TEXT)
     torch.manual_seed(0)
     patches = torch.nn.Parameter(torch.randn(16, 64, VISION))
     tokens = torch.nn.Parameter(torch.randn(16, 16, TEXT))
@@ -135,7 +135,7 @@ def test_the_heads_read_what_they_are_told():
 
 @pytest.fixture(scope="module")
 def twin():
-    from nbhelpers.twins.gemma3.evaluate import load_twin
+    from nbhelpers.twins.stills.asked import load_twin
 
     return load_twin(twin_folder("tiny/gemma-3"))
 
@@ -143,7 +143,7 @@ def twin():
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "bar"), [("larger", 0.9), ("describe", 0.78)])
 def test_the_shipped_twin_answers(twin, task, bar):
-    from nbhelpers.twins.gemma3.evaluate import Asked, right_answers
+    from nbhelpers.twins.stills.asked import Asked, right_answers
 
     right, _, _ = right_answers(*twin, Asked(task, task), 100, 0)
     assert right.mean() >= bar
@@ -153,7 +153,7 @@ def test_the_shipped_twin_answers(twin, task, bar):
 def test_a_damaged_twin_reads_worse(twin):
     """More noise on the language model's MLPs, more perplexity: what a lesion study measures."""
     from nbhelpers.data.stills import draw_text
-    from nbhelpers.twins.gemma3.answers import perplexity
+    from nbhelpers.twins.gemma3.perplexity import perplexity
 
     model, processor = twin
     texts = [draw_text(np.random.default_rng(seed)) for seed in range(40)]

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from nbhelpers.twins.stills.tower import PICTURE_PX, vision_config
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import Gemma3ForConditionalGeneration, Gemma3Processor
 
-PICTURE_PX = 64
-PATCH_PX = 8
 CELLS = 4  # a picture becomes CELLS x CELLS tokens
-VISION, TEXT = 96, 128
+TEXT = 128
 
 # In the order and with the ids that Gemma's own vocabulary begins with.
 PAD, EOS, BOS, UNK = "<pad>", "<eos>", "<bos>", "<unk>"
@@ -63,18 +63,6 @@ def make_processor(vocabulary: "Tokenizer") -> "Gemma3Processor":
     return Gemma3Processor(images, tokenizer, chat_template=CHAT_TEMPLATE, image_seq_length=CELLS**2)
 
 
-def _vision_config() -> dict[str, Any]:
-    return {
-        "hidden_size": VISION,
-        "intermediate_size": 256,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "image_size": PICTURE_PX,
-        "patch_size": PATCH_PX,
-        "vision_use_head": False,
-    }
-
-
 def _text_config(vocabulary: int) -> dict[str, Any]:
     return {
         "vocab_size": vocabulary,
@@ -99,7 +87,7 @@ def _text_config(vocabulary: int) -> dict[str, Any]:
 def _config(vocabulary: int) -> dict[str, Any]:
     return {
         "text_config": _text_config(vocabulary),
-        "vision_config": _vision_config(),
+        "vision_config": vision_config(),
         "mm_tokens_per_image": CELLS**2,
         "boi_token_index": SPECIAL.index(BEGIN_IMAGE),
         "eoi_token_index": SPECIAL.index(END_IMAGE),
@@ -113,12 +101,14 @@ def make_model(vocabulary: int, seed: int) -> "Gemma3ForConditionalGeneration":
     import torch
     from transformers import Gemma3Config, Gemma3ForConditionalGeneration, GenerationConfig
 
-    from nbhelpers.twins.gemma3.start import start_seeing
+    from nbhelpers.twins.stills.start import start_seeing
 
     config = Gemma3Config(**_config(vocabulary))
     torch.manual_seed(seed)
     model = Gemma3ForConditionalGeneration(config)
-    start_seeing(model)
+    # The class starts its projector at zero, where pictures would say nothing at first.
+    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.06)
+    start_seeing(model.model.vision_tower)
     model.generation_config = GenerationConfig(
         bos_token_id=SPECIAL.index(BOS),
         eos_token_id=[SPECIAL.index(EOS), SPECIAL.index(END)],

@@ -6,6 +6,7 @@ from nbhelpers.twins.recipe import Evaluation, Recipe
 from nbhelpers.twins.work import one_thread, work_folder
 
 EYE_STEPS, READER_STEPS = 3200, 700
+_ASKED_PER_STEP, _READ_PER_STEP = 24, 8
 
 
 def train(
@@ -25,20 +26,22 @@ def train(
         reader_steps: of the second.
         work: where the stages keep their checkpoints; below `runs/twins` by default.
     """
-    from nbhelpers.twins.gemma3.architecture import make_model, make_processor
-    from nbhelpers.twins.gemma3.attributes import AttributeHead
+    from nbhelpers.twins.gemma3.architecture import CELLS, TEXT, make_model, make_processor
+    from nbhelpers.twins.gemma3.batches import Conversations
     from nbhelpers.twins.gemma3.prompts import make_vocabulary
-    from nbhelpers.twins.gemma3.stages import train_eye, train_reader
-    from nbhelpers.twins.gemma3.start import whiten_patches
+    from nbhelpers.twins.stills import stages
+    from nbhelpers.twins.stills.attributes import AttributeHead
+    from nbhelpers.twins.stills.start import whiten_patches
 
     work = work or work_folder("gemma-3", seed)
     with one_thread():  # sums in one order, whatever the machine
         vocabulary = make_vocabulary(seed)
         model = make_model(vocabulary.get_vocab_size(), seed)
-        whiten_patches(model, seed)
-        head = AttributeHead()
-        train_eye(model, head, eye_steps, seed, work / "eye")
-        train_reader(model, head, vocabulary, reader_steps, seed, work / "reader")
+        whiten_patches(model.model.vision_tower, seed)
+        head = AttributeHead(TEXT)
+        stages.train_eye(model, head, CELLS, eye_steps, seed, work / "eye")
+        talk = Conversations(seed, _ASKED_PER_STEP, _READ_PER_STEP, stages.POOL, vocabulary)
+        stages.train_reader(model, head, talk, reader_steps, seed, work / "reader")
     model.save_pretrained(folder)
     make_processor(vocabulary).save_pretrained(folder)
 

@@ -5,6 +5,7 @@ vision tower and the projector alone, with `AttributeHead`. The second trains th
 loss, the heads beside it so that the tower keeps what it knows.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,13 @@ import torch
 from torch import nn
 
 from nbhelpers.training import FitSettings, fit
-from nbhelpers.twins.gemma3.attributes import AttributeHead
-from nbhelpers.twins.gemma3.batches import Conversations, Pictures
+from nbhelpers.twins.stills.attributes import AttributeHead
+from nbhelpers.twins.stills.pictures import Pictures
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
     from torch import Tensor
-    from transformers import Gemma3ForConditionalGeneration
 
 PICTURES_PER_STEP, POOL, LOG_EVERY = 32, 24_000, 20
-_ASKED_PER_STEP, _READ_PER_STEP = 24, 8
 _READER_RATE, _TOWER_RATE = 2e-3, 5e-4
 _HEADS_WEIGHT = 0.15  # of each head beside the language loss
 
@@ -29,7 +27,7 @@ _HEADS_WEIGHT = 0.15  # of each head beside the language loss
 class Eye(nn.Module):
     """The vision tower, the projector and the heads that read them."""
 
-    def __init__(self, model: "Gemma3ForConditionalGeneration", head: AttributeHead) -> None:
+    def __init__(self, model: Any, head: AttributeHead) -> None:
         super().__init__()
         self.tower, self.projector, self.head = (
             model.model.vision_tower,
@@ -46,7 +44,7 @@ class Eye(nn.Module):
 class Reader(nn.Module):
     """The whole model with the heads beside it."""
 
-    def __init__(self, model: "Gemma3ForConditionalGeneration", head: AttributeHead) -> None:
+    def __init__(self, model: Any, head: AttributeHead) -> None:
         super().__init__()
         self.model, self.head = model, head
         self._patches: Tensor | None = None
@@ -56,13 +54,15 @@ class Reader(nn.Module):
         self._patches = outputs.last_hidden_state
 
     def forward(self, batch: dict[str, Any]) -> "dict[str, Tensor]":
-        """The language losses with and without pictures, and the heads' losses."""
+        """The language losses with pictures and, where the batch has texts, without; the heads' losses."""
         asked = self.model(**batch["asked"], use_cache=False)
-        read = self.model(**batch["read"], use_cache=False)
+        losses = {"asked": asked.loss}
+        if "read" in batch:
+            losses["read"] = self.model(**batch["read"], use_cache=False).loss
         assert self._patches is not None
         heads = self.head(self._patches, asked.image_hidden_states, batch["true"])
         self._patches = None
-        return {"asked": asked.loss, "read": read.loss, **heads}
+        return losses | heads
 
 
 def _eye_loss(eye: Eye, batch: dict[str, Any]) -> "dict[str, Tensor]":
@@ -75,13 +75,21 @@ def _eye_loss(eye: Eye, batch: dict[str, Any]) -> "dict[str, Tensor]":
 def _reader_loss(reader: Reader, batch: dict[str, Any]) -> "dict[str, Tensor]":
     losses = reader(batch)
     heads = torch.stack([value for name, value in losses.items() if name not in ("asked", "read")]).sum()
-    return {"loss": losses["asked"] + 0.4 * losses["read"] + _HEADS_WEIGHT * heads, **losses}
+    written = losses["asked"] + 0.4 * losses["read"] if "read" in losses else losses["asked"]
+    return {"loss": written + _HEADS_WEIGHT * heads, **losses}
 
 
-def train_eye(
-    model: "Gemma3ForConditionalGeneration", head: AttributeHead, steps: int, seed: int, folder: Path
-) -> None:
-    """First stage, in place; goes on where a call before it in `folder` was stopped."""
+def train_eye(model: Any, head: AttributeHead, cells: int, steps: int, seed: int, folder: Path) -> None:
+    """First stage, in place; goes on where a call before it in `folder` was stopped.
+
+    Args:
+        model: has `model.vision_tower`, a `SiglipVisionModel`, and `model.multi_modal_projector`.
+        head: trained beside it.
+        cells: what a picture becomes for the language model, to a side.
+        steps: of the optimiser.
+        seed: of the pictures.
+        folder: of checkpoints.
+    """
     settings = FitSettings(
         steps=steps,
         learning_rate=2e-3,
@@ -93,18 +101,29 @@ def train_eye(
         log_every=LOG_EVERY,
         tensorboard=False,
     )
-    fit(Eye(model, head), Pictures(seed, PICTURES_PER_STEP, POOL), _eye_loss, settings, folder)
+    fit(Eye(model, head), Pictures(seed, PICTURES_PER_STEP, POOL, cells), _eye_loss, settings, folder)
 
 
 def train_reader(
-    model: "Gemma3ForConditionalGeneration",
+    model: Any,
     head: AttributeHead,
-    vocabulary: "Tokenizer",
+    batches: Callable[[int], dict[str, Any]],
     steps: int,
     seed: int,
     folder: Path,
 ) -> None:
-    """Second stage, in place, on pictures that the first has not seen."""
+    """Second stage, in place; goes on where a call before it in `folder` was stopped.
+
+    Args:
+        model: as for `train_eye`.
+        head: as the first stage left it.
+        batches: number to `asked`, model inputs with pictures; `true`, their attributes; and `read`, model
+            inputs without pictures, where there are any. Of pictures from number `POOL` on, which the first
+            stage has not seen.
+        steps: of the optimiser.
+        seed: of the training.
+        folder: of checkpoints.
+    """
     settings = FitSettings(
         steps=steps,
         learning_rate=_READER_RATE,
@@ -116,7 +135,6 @@ def train_reader(
         log_every=LOG_EVERY,
         tensorboard=False,
     )
-    batches = Conversations(seed, _ASKED_PER_STEP, _READ_PER_STEP, POOL, vocabulary)
     fit(Reader(model, head), batches, _reader_loss, settings, folder, optimizer=_slow_eye)
 
 

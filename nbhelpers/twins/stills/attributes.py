@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from nbhelpers.data.stills import STILL_WORLDS, Still
-from nbhelpers.twins.gemma3.architecture import CELLS, PATCH_PX, PICTURE_PX, TEXT, VISION
+from nbhelpers.twins.stills.tower import PATCH_PX, PATCHES, PICTURE_PX, VISION
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,16 +27,16 @@ _COVERED = 0.2
 _SPLIT = (3, len(KINDS), len(COLORS))
 
 
-def targets(stills: Sequence[Still]) -> "dict[str, Tensor]":
-    """True attributes of N pictures of 64 px.
+def targets(stills: Sequence[Still], cells: int) -> "dict[str, Tensor]":
+    """True attributes of N pictures of 64 px that become `cells` x `cells` tokens.
 
     Returns:
-        `patches` (N, 3, 64) and `cells` (N, 16): per patch role (0 nothing, 1 the larger object, 2 the
-        smaller), kind and colour, per cell the role; `objects` (N, 2, 2): kind and colour of the larger and
-        the smaller; `place` (N,). All int64; -100 where there is nothing to know. `shape`
+        `patches` (N, 3, 64) and `cells` (N, cells ** 2): per patch role (0 nothing, 1 the larger object, 2
+        the smaller), kind and colour, per cell the role; `objects` (N, 2, 2): kind and colour of the larger
+        and the smaller; `place` (N,). All int64; -100 where there is nothing to know. `shape`
         (N, 64, 64) bool: for each patch which of its pixels show an object.
     """
-    return stack([target(still) for still in stills])
+    return stack([target(still, cells) for still in stills])
 
 
 def stack(rows: "Sequence[Mapping[str, np.ndarray]]") -> "dict[str, Tensor]":
@@ -44,11 +44,10 @@ def stack(rows: "Sequence[Mapping[str, np.ndarray]]") -> "dict[str, Tensor]":
     return {key: torch.from_numpy(np.stack([row[key] for row in rows])) for key in rows[0]}
 
 
-def target(still: Still) -> dict[str, np.ndarray]:
+def target(still: Still, cells: int) -> dict[str, np.ndarray]:
     """One row of `targets`."""
     masks = np.stack([thing.mask for thing in still.objects])
-    side = PICTURE_PX // PATCH_PX
-    role = _roles(masks, side)
+    role = _roles(masks, PATCHES)
     numbers = np.full((2, 2), _IGNORED)
     for place, thing in enumerate(still.objects):
         numbers[place] = KINDS.index(thing.kind), COLORS.index(thing.color)
@@ -56,7 +55,7 @@ def target(still: Still) -> dict[str, np.ndarray]:
     alone = "alone " if len(still.objects) == 1 else ""
     return {
         "patches": np.stack([role, known[:, 0], known[:, 1]]),
-        "cells": _roles(masks, CELLS),
+        "cells": _roles(masks, cells),
         "shape": _by_patch(np.logical_or.reduce(masks)),
         "objects": numbers,
         "place": np.array(_PLACES.index(alone + still.place)),
@@ -72,27 +71,31 @@ def _roles(masks: np.ndarray, side: int) -> np.ndarray:
 
 def _by_patch(mask: np.ndarray) -> np.ndarray:
     """A mask (64, 64) cut into patches (64, 64), each a row of its pixels."""
-    side = PICTURE_PX // PATCH_PX
-    return mask.reshape(side, PATCH_PX, side, PATCH_PX).transpose(0, 2, 1, 3).reshape(side**2, PATCH_PX**2)
+    cut = mask.reshape(PATCHES, PATCH_PX, PATCHES, PATCH_PX).transpose(0, 2, 1, 3)
+    return cut.reshape(PATCHES**2, PATCH_PX**2)
 
 
 class AttributeHead(nn.Module):
-    """Reads attributes off the tower's patches (N, 64, 96) and the projector's tokens (N, 16, 128)."""
+    """Reads attributes off the tower's patches (N, 64, 96) and the projector's tokens (N, cells ** 2, width).
 
-    def __init__(self) -> None:
+    Args:
+        width: of the projector's tokens.
+    """
+
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.patch = nn.Linear(VISION, sum(_SPLIT))
         self.shape = nn.Linear(VISION, PATCH_PX**2)
-        self.role = nn.Linear(TEXT, 3)
-        self.kind, self.color = nn.Linear(TEXT, len(KINDS)), nn.Linear(TEXT, len(COLORS))
-        self.place = nn.Linear(2 * TEXT, len(_PLACES))
+        self.role = nn.Linear(width, 3)
+        self.kind, self.color = nn.Linear(width, len(KINDS)), nn.Linear(width, len(COLORS))
+        self.place = nn.Linear(2 * width, len(_PLACES))
 
     def forward(self, patches: "Tensor", tokens: "Tensor", true: "dict[str, Tensor]") -> "dict[str, Tensor]":
         """The losses by name, each a scalar."""
         role, kind, color = self.patch(patches).split(_SPLIT, dim=-1)
         wanted = true["patches"]
         roles = self.role(tokens)
-        seen = roles[..., 1:].softmax(dim=1).transpose(1, 2) @ tokens  # (N, 2, 128)
+        seen = roles[..., 1:].softmax(dim=1).transpose(1, 2) @ tokens  # (N, 2, width)
         return {
             "patch_role": _entropy(role, wanted[:, 0]),
             "patch_kind": _entropy(kind, wanted[:, 1]),

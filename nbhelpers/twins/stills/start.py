@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from nbhelpers.data.stills import render_still
-from nbhelpers.twins.gemma3.architecture import PATCH_PX, PICTURE_PX, VISION
-from nbhelpers.twins.gemma3.batches import pixels, training_seed
+from nbhelpers.twins.stills.pictures import pixels, training_seed
+from nbhelpers.twins.stills.tower import PATCH_PX, PATCHES, PICTURE_PX, VISION
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import Gemma3ForConditionalGeneration
 
 _NOISE = 2e-3  # variance below which a direction of patches is sensor noise rather than shape
 
 
-def start_seeing(model: "Gemma3ForConditionalGeneration") -> None:
-    """Set projector, positions and attention; draws from torch's generator."""
-    # The class starts its projector at zero, where pictures would say nothing at first.
-    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.06)
-    tower = model.model.vision_tower
+def start_seeing(tower: Any) -> None:
+    """Set positions and attention of a `SiglipVisionModel`; draws from torch's generator."""
     with torch.no_grad():
         tower.embeddings.position_embedding.weight.copy_(_waves())
         for layer in tower.encoder.layers:
@@ -32,7 +28,7 @@ def start_seeing(model: "Gemma3ForConditionalGeneration") -> None:
 
 def _waves() -> "Tensor":
     """Positions (64, 96) as waves along y and x, so that neighbours begin alike."""
-    side, quarter = PICTURE_PX // PATCH_PX, VISION // 4
+    side, quarter = PATCHES, VISION // 4
     frequency = torch.pi / side * 1.6 ** -torch.linspace(-3, 3, quarter)
     phase = torch.arange(side)[:, None] * frequency
     wave = torch.cat([phase.sin(), phase.cos()], dim=1)  # (8, 48)
@@ -60,7 +56,7 @@ def _noise() -> "Tensor":
     return torch.randn(VISION, VISION) / VISION**0.5
 
 
-def whiten_patches(model: "Gemma3ForConditionalGeneration", seed: int, pictures: int = 96) -> None:
+def whiten_patches(tower: Any, seed: int, pictures: int = 96) -> None:
     """Start the patch embedding (96, 3, 8, 8) as whitening filters of the training pictures.
 
     From a random start every patch says first how bright it is, and edges, which tell a crate from a ball,
@@ -73,7 +69,7 @@ def whiten_patches(model: "Gemma3ForConditionalGeneration", seed: int, pictures:
     middle = patches.mean(dim=0)
     variances, directions = torch.linalg.eigh(torch.cov((patches - middle).T))
     strongest = directions[:, -VISION:] / (variances[-VISION:] + _NOISE).sqrt()
-    embedding = model.model.vision_tower.embeddings.patch_embedding
+    embedding = tower.embeddings.patch_embedding
     with torch.no_grad():
         filters = 0.5 * strongest.T.float()
         embedding.weight.copy_(filters.view_as(embedding.weight))

@@ -1,0 +1,1 @@
+"""The twin `tiny/paligemma`: PaliGemma's own classes, trained to answer about drawn still pictures."""

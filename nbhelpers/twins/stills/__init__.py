@@ -1,0 +1,1 @@
+"""What the twins that look at drawn still pictures share: a small SigLIP tower and how it learns to see."""
