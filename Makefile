@@ -45,7 +45,7 @@ report: $(STAMP) ## make runs/<id>/index.html again
 # Two processes of one thread each: models this small gain next to nothing from a second thread.
 # `notebooks/conftest.py` says which notebooks go on from another and stay in one process.
 test: lint ## lint, package tests, notebook tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 	OMP_NUM_THREADS=1 $(NBVAL) notebooks --numprocesses $(JOBS) --dist loadgroup
 
 lint: $(STAMP) ## ruff over package and notebooks, mypy over the package

@@ -16,11 +16,13 @@ def shared_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip `gpu` tests, with the reason, where there is no GPU; torch is only asked when one is collected."""
+    """Long files first, so that no process ends alone on one; `gpu` tests are skipped where there is none."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.parent.name != "chain", item.path not in slow))  # stable
     wanting = [item for item in items if item.get_closest_marker("gpu")]
     if not wanting:
         return
-    import torch
+    import torch  # only where it is needed: it takes seconds
 
     if not torch.cuda.is_available():
         for item in wanting:
