@@ -14,12 +14,10 @@ pytestmark = pytest.mark.slow
 # Four steps and two epochs teach nothing, and are not judged; every file and every step is the real one.
 SMALL = ["distill.epochs=2", "distill.image_size=160", "export.runs=10", "export.calibration_images=6"]
 SMALL += [f"teach.{part}.{key}" for part in ("detector", "segmenter") for key in ("steps=4", "validations=1")]
-SMALL += ["video.videos=30", "video.steps=4", "video.validations=1", "video.val_clips=4"]
-SMALL += ["video.test_clips=12", "video.split=train:0.6,val:0.2,test:0.2"]
 # After two epochs AP is about 0, so INT8's promise is not tested here: the notebook itself does.
 
-# Those that take a data set or leave something to a later one; the others stand alone, and nbval runs them.
-PHASES = ["memory", "data", "video", "teach", "distill", "export"]
+# Those that take a COCO set or go on from one that does; the others stand alone, and nbval runs them.
+PHASES = ["data", "teach", "distill", "export"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def call_run(shared_data, runs):
     command = [sys.executable, "-m", "nbhelpers", "run", *PHASES, "--profile", "cpu", "--run-id", "nuts"]
     command += ["--data", str(shared_data / "coco" / "nuts" / "trainval.json"), "--runs", str(runs), "--json"]
     command += [word for setting in SMALL for word in ("--set", setting)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "2"})
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
