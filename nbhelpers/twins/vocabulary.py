@@ -1,14 +1,16 @@
 """A small vocabulary of one's own: byte-level BPE trained on the text of the drawn world."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbhelpers.errors import BadInput
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
 
 BYTES = 256  # every byte has a token, so that no text is unknown
+GEMMA = ("<pad>", "<eos>", "<bos>", "<unk>")  # in the order and with the ids of Gemma's vocabulary
 
 
 def train_bpe(corpus: Iterable[str], size: int, special_tokens: Sequence[str]) -> "Tokenizer":
@@ -42,3 +44,19 @@ def train_bpe(corpus: Iterable[str], size: int, special_tokens: Sequence[str]) -
     )
     tokenizer.train_from_iterator(corpus, trainer)
     return tokenizer
+
+
+def gemma_tokenizer(vocabulary: "Tokenizer", longest: int, **more: Any) -> "PreTrainedTokenizerFast":
+    """The stock fast tokenizer around a vocabulary that begins with `GEMMA`, as Gemma's own does.
+
+    Args:
+        vocabulary: as `train_bpe` makes one.
+        longest: tokens of a text, at most.
+        more: further arguments of `PreTrainedTokenizerFast`.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    names = dict(zip(("pad_token", "eos_token", "bos_token", "unk_token"), GEMMA, strict=True))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=vocabulary, padding_side="left", model_max_length=longest, **names, **more
+    )

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.twins.stills.tower import PICTURE_PX, vision_config
+from nbhelpers.twins.vocabulary import GEMMA, gemma_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
 CELLS = 4  # a picture becomes CELLS x CELLS tokens
 TEXT = 128
 
-# In the order and with the ids that Gemma's own vocabulary begins with.
-PAD, EOS, BOS, UNK = "<pad>", "<eos>", "<bos>", "<unk>"
+PAD, EOS, BOS, UNK = GEMMA
 START, END = "<start_of_turn>", "<end_of_turn>"
 BEGIN_IMAGE, END_IMAGE, IMAGE = "<start_of_image>", "<end_of_image>", "<image_soft_token>"
 SPECIAL = (PAD, EOS, BOS, UNK, START, END, BEGIN_IMAGE, END_IMAGE, IMAGE)
@@ -41,20 +41,15 @@ CHAT_TEMPLATE = (
 def make_processor(vocabulary: "Tokenizer") -> "Gemma3Processor":
     """The stock processor around a vocabulary that holds `SPECIAL` with ids 0 to 8."""
     from tokenizers.processors import TemplateProcessing
-    from transformers import Gemma3ImageProcessor, Gemma3Processor, PreTrainedTokenizerFast
+    from transformers import Gemma3ImageProcessor, Gemma3Processor
 
     # Gemma begins every text with <bos>; without it a language model of this kind is lost.
     vocabulary.post_processor = TemplateProcessing(
         single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, SPECIAL.index(BOS))]
     )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=vocabulary,
-        pad_token=PAD,
-        eos_token=EOS,
-        bos_token=BOS,
-        unk_token=UNK,
-        padding_side="left",
-        model_max_length=512,
+    tokenizer = gemma_tokenizer(
+        vocabulary,
+        512,
         additional_special_tokens=[START, END],
         extra_special_tokens={"boi_token": BEGIN_IMAGE, "eoi_token": END_IMAGE, "image_token": IMAGE},
     )

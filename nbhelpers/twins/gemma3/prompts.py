@@ -1,7 +1,6 @@
 """The texts the twin reads and writes: vocabulary, turns as its chat template writes them, tasks by share."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +28,7 @@ from nbhelpers.twins.gemma3.architecture import (
     SPECIAL,
     START,
 )
+from nbhelpers.twins.stills.examples import Example
 from nbhelpers.twins.vocabulary import train_bpe
 
 if TYPE_CHECKING:
@@ -38,14 +38,6 @@ VOCABULARY = 1024
 _ITALIAN = 0.3
 _TASK_SHARES = (0.45, 0.4, 0.1, 0.05)  # of TASKS
 _PICTURE = f"\n\n{BEGIN_IMAGE}{IMAGE * CELLS**2}{END_IMAGE}\n\n"
-
-
-@dataclass(frozen=True)
-class Example:
-    """What is read and what has to be written after it; both with all special tokens in the text."""
-
-    prompt: str
-    answer: str
 
 
 def turn(question: str, answer: str, *, picture: bool = False) -> Example:

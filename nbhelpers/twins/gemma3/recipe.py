@@ -26,22 +26,17 @@ def train(
         reader_steps: of the second.
         work: where the stages keep their checkpoints; below `runs/twins` by default.
     """
-    from nbhelpers.twins.gemma3.architecture import CELLS, TEXT, make_model, make_processor
+    from nbhelpers.twins.gemma3.architecture import CELLS, make_model, make_processor
     from nbhelpers.twins.gemma3.batches import Conversations
     from nbhelpers.twins.gemma3.prompts import make_vocabulary
     from nbhelpers.twins.stills import stages
-    from nbhelpers.twins.stills.attributes import AttributeHead
-    from nbhelpers.twins.stills.start import whiten_patches
 
     work = work or work_folder("gemma-3", seed)
     with one_thread():  # sums in one order, whatever the machine
         vocabulary = make_vocabulary(seed)
         model = make_model(vocabulary.get_vocab_size(), seed)
-        whiten_patches(model.model.vision_tower, seed)
-        head = AttributeHead(TEXT)
-        stages.train_eye(model, head, CELLS, eye_steps, seed, work / "eye")
         talk = Conversations(seed, _ASKED_PER_STEP, _READ_PER_STEP, stages.POOL, vocabulary)
-        stages.train_reader(model, head, talk, reader_steps, seed, work / "reader")
+        stages.learn(model, talk, CELLS, (eye_steps, reader_steps), seed, work)
     model.save_pretrained(folder)
     make_processor(vocabulary).save_pretrained(folder)
 

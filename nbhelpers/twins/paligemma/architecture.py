@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from nbhelpers.twins.stills.tower import PATCHES, PICTURE_PX, vision_config
+from nbhelpers.twins.vocabulary import GEMMA, gemma_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 CELLS = PATCHES  # every patch becomes a token
 TEXT = 128
 
-# In the order and with the ids that Gemma's own vocabulary begins with.
-PAD, EOS, BOS, UNK, IMAGE = "<pad>", "<eos>", "<bos>", "<unk>", "<image>"
+PAD, EOS, BOS, UNK = GEMMA
+IMAGE = "<image>"
 SPECIAL = (PAD, EOS, BOS, UNK, IMAGE)
 
 
@@ -21,18 +22,9 @@ def make_processor(vocabulary: "Tokenizer") -> "PaliGemmaProcessor":
 
     It adds PaliGemma's 1,152 tokens for places and outlines behind the words.
     """
-    from transformers import PaliGemmaProcessor, PreTrainedTokenizerFast, SiglipImageProcessor
+    from transformers import PaliGemmaProcessor, SiglipImageProcessor
 
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=vocabulary,
-        pad_token=PAD,
-        eos_token=EOS,
-        bos_token=BOS,
-        unk_token=UNK,
-        padding_side="left",
-        model_max_length=256,
-        extra_special_tokens={"image_token": IMAGE},
-    )
+    tokenizer = gemma_tokenizer(vocabulary, 256, extra_special_tokens={"image_token": IMAGE})
     side = {"height": PICTURE_PX, "width": PICTURE_PX}
     images = SiglipImageProcessor(
         size=side, image_mean=[0.5] * 3, image_std=[0.5] * 3, image_seq_length=CELLS**2

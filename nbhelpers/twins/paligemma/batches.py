@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from nbhelpers.data.stills import STILL_WORLDS, TASKS, Still, phrasings, render_still
 from nbhelpers.data.stills.words import name
-from nbhelpers.twins.paligemma.architecture import BOS, CELLS, EOS, IMAGE, PAD, SPECIAL
-from nbhelpers.twins.stills.attributes import targets
-from nbhelpers.twins.stills.pictures import pixels, training_seed, training_still
+from nbhelpers.twins.paligemma.architecture import BOS, CELLS, EOS, IMAGE, SPECIAL
+from nbhelpers.twins.stills.examples import IGNORED, Example
+from nbhelpers.twins.stills.examples import encode as examples_encode
+from nbhelpers.twins.stills.pictures import shown, training_seed, training_stills
 from nbhelpers.twins.vocabulary import train_bpe
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 VOCABULARY = 512
 _TASK_SHARES = (0.5, 0.35, 0.1, 0.05)  # of TASKS
-_IGNORED = -100
 
 
 def corpus(seed: int) -> Iterator[str]:
@@ -37,32 +36,27 @@ def make_vocabulary(seed: int) -> "Tokenizer":
     return train_bpe(corpus(seed), VOCABULARY, SPECIAL)
 
 
-def draw_question(rng: np.random.Generator, still: Still) -> tuple[str, str]:
+def draw_question(rng: np.random.Generator, still: Still) -> Example:
     """A question about a picture and its answer, of any task and in a wording that is not held out."""
     task = TASKS[int(rng.choice(len(TASKS), p=_TASK_SHARES))]
     asked = phrasings(task, "en")
-    return asked[int(rng.integers(len(asked)))], still.answer(task, "en")
+    return turn(asked[int(rng.integers(len(asked)))], still.answer(task, "en"))
 
 
-def encode(pairs: Sequence[tuple[str, str]], vocabulary: "Tokenizer") -> "dict[str, Tensor]":
-    """Model inputs of N questions with answers, padded on the right; labels on the answers only.
+def turn(question: str, answer: str) -> Example:
+    """A question and its answer as the stock processor writes them."""
+    return Example(f"{IMAGE * CELLS**2}{BOS}{question}\n", f"{answer}{EOS}")
+
+
+def encode(examples: Sequence[Example], vocabulary: "Tokenizer") -> "dict[str, Tensor]":
+    """Model inputs of N examples.
 
     What is asked is read in both directions, what is answered from left to right: `token_type_ids` is 0 there
-    and 1 here.
+    and 1 here, and in the padding.
     """
-    texts = [(f"{IMAGE * CELLS**2}{BOS}{question}\n", f"{answer}{EOS}") for question, answer in pairs]
-    parts = vocabulary.encode_batch([text for pair in texts for text in pair], add_special_tokens=False)
-    prompts, answers = parts[::2], parts[1::2]
-    longest = max(len(p) + len(a) for p, a in zip(prompts, answers, strict=True))
-    ids = np.full((len(pairs), longest), SPECIAL.index(PAD))
-    labels, mask, types = np.full_like(ids, _IGNORED), np.zeros_like(ids), np.ones_like(ids)
-    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-        whole = [*prompt.ids, *answer.ids]
-        ids[row, : len(whole)], mask[row, : len(whole)] = whole, 1
-        labels[row, len(prompt) : len(whole)] = answer.ids
-        types[row, : len(prompt)] = 0
-    named = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types, "labels": labels}
-    return {key: torch.from_numpy(values) for key, values in named.items()}
+    inputs = examples_encode(examples, vocabulary)
+    asked = (inputs["labels"] == IGNORED) & (inputs["attention_mask"] == 1)
+    return inputs | {"token_type_ids": (~asked).long()}
 
 
 @dataclass(frozen=True)
@@ -77,8 +71,6 @@ class Questions:
     def __call__(self, number: int) -> dict[str, Any]:
         """`asked`: model inputs; `true`: the pictures' attributes."""
         rng = np.random.default_rng((self.seed, 5, number))
-        first = self.offset + number * self.pictures
-        stills = [training_still(first + i, self.seed) for i in range(self.pictures)]
+        stills = training_stills(self.offset + number * self.pictures, self.pictures, self.seed)
         asked = encode([draw_question(rng, still) for still in stills], self.vocabulary)
-        shown = pixels([still.image for still in stills])
-        return {"asked": {**asked, "pixel_values": shown}, "true": targets(stills, CELLS)}
+        return shown(stills, asked, CELLS)

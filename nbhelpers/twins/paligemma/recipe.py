@@ -29,22 +29,17 @@ def train(
         reader_steps: of the second.
         work: where the stages keep their checkpoints; below `runs/twins` by default.
     """
-    from nbhelpers.twins.paligemma.architecture import CELLS, TEXT, make_model, make_processor
+    from nbhelpers.twins.paligemma.architecture import CELLS, make_model, make_processor
     from nbhelpers.twins.paligemma.batches import Questions, make_vocabulary
     from nbhelpers.twins.stills import stages
-    from nbhelpers.twins.stills.attributes import AttributeHead
-    from nbhelpers.twins.stills.start import whiten_patches
 
     work, own = work or work_folder("paligemma", seed), seed + _APART
     with one_thread():  # sums in one order, whatever the machine
         vocabulary = make_vocabulary(own)
         processor = make_processor(vocabulary)
         model = make_model(len(processor.tokenizer), own)
-        whiten_patches(model.model.vision_tower, own)
-        head = AttributeHead(TEXT)
-        stages.train_eye(model, head, CELLS, eye_steps, own, work / "eye")
         questions = Questions(own, _ASKED_PER_STEP, stages.POOL, vocabulary)
-        stages.train_reader(model, head, questions, reader_steps, own, work / "reader")
+        stages.learn(model, questions, CELLS, (eye_steps, reader_steps), own, work)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
 

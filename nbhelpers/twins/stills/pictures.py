@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from nbhelpers.data.stills import Still, add_sticker, render_still
-from nbhelpers.twins.stills.attributes import stack, target
+from nbhelpers.twins.stills.attributes import stack, target, targets
 from nbhelpers.twins.stills.tower import PICTURE_PX
 
 if TYPE_CHECKING:
@@ -35,10 +35,27 @@ def training_still(index: int, seed: int) -> Still:
     return add_sticker(rng, still) if rng.random() < _STICKERS else still
 
 
+def training_stills(first: int, count: int, seed: int) -> list[Still]:
+    """`count` of them, from number `first` on."""
+    return [training_still(first + place, seed) for place in range(count)]
+
+
 def pixels(images: Sequence[np.ndarray]) -> "Tensor":
     """What the stock processors make of pictures of 64 px: (N, 3, 64, 64) float32, -1..1."""
     stacked = torch.from_numpy(np.stack(images))
     return stacked.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def shown(stills: Sequence[Still], asked: "dict[str, Tensor]", cells: int) -> dict[str, Any]:
+    """A batch of the second stage: `asked`, questions with their pictures; `true`, the pictures' attributes.
+
+    Args:
+        stills: one to a question.
+        asked: the questions as model inputs.
+        cells: what a picture becomes for the language model, to a side.
+    """
+    values = pixels([still.image for still in stills])
+    return {"asked": {**asked, "pixel_values": values}, "true": targets(stills, cells)}
 
 
 @dataclass(frozen=True)

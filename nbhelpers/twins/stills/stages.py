@@ -15,12 +15,13 @@ from torch import nn
 from nbhelpers.training import FitSettings, fit
 from nbhelpers.twins.stills.attributes import AttributeHead
 from nbhelpers.twins.stills.pictures import Pictures
+from nbhelpers.twins.stills.start import whiten_patches
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PICTURES_PER_STEP, POOL, LOG_EVERY = 32, 24_000, 20
-_READER_RATE, _TOWER_RATE = 2e-3, 5e-4
+_RATE, _TOWER_RATE = 2e-3, 5e-4  # of everything; of the tower in the second stage
 _HEADS_WEIGHT = 0.15  # of each head beside the language loss
 
 
@@ -79,6 +80,27 @@ def _reader_loss(reader: Reader, batch: dict[str, Any]) -> "dict[str, Tensor]":
     return {"loss": written + _HEADS_WEIGHT * heads, **losses}
 
 
+def learn(
+    model: Any, batches: Callable[[int], dict[str, Any]], cells: int, steps: tuple[int, int], seed: int,
+    work: Path,
+) -> None:  # fmt: skip
+    """Both stages, in place; goes on where a call before it in `work` was stopped.
+
+    Args:
+        model: new; has `model.vision_tower`, a `SiglipVisionModel`, `model.multi_modal_projector` and
+            `model.language_model`.
+        batches: of the second stage, see `train_reader`.
+        cells: what a picture becomes for the language model, to a side.
+        steps: of the optimiser, in the first stage and in the second.
+        seed: of pictures and training.
+        work: of checkpoints, a folder for each stage.
+    """
+    whiten_patches(model.model.vision_tower, seed)
+    head = AttributeHead(model.config.text_config.hidden_size)
+    train_eye(model, head, cells, steps[0], seed, work / "eye")
+    train_reader(model, head, batches, steps[1], seed, work / "reader")
+
+
 def train_eye(model: Any, head: AttributeHead, cells: int, steps: int, seed: int, folder: Path) -> None:
     """First stage, in place; goes on where a call before it in `folder` was stopped.
 
@@ -90,18 +112,8 @@ def train_eye(model: Any, head: AttributeHead, cells: int, steps: int, seed: int
         seed: of the pictures.
         folder: of checkpoints.
     """
-    settings = FitSettings(
-        steps=steps,
-        learning_rate=2e-3,
-        warmup_steps=min(50, steps),
-        final_factor=0.02,
-        weight_decay=0.02,
-        betas=(0.9, 0.98),
-        seed=seed,
-        log_every=LOG_EVERY,
-        tensorboard=False,
-    )
-    fit(Eye(model, head), Pictures(seed, PICTURES_PER_STEP, POOL, cells), _eye_loss, settings, folder)
+    pictures = Pictures(seed, PICTURES_PER_STEP, POOL, cells)
+    fit(Eye(model, head), pictures, _eye_loss, _settings(steps, 50, seed), folder)
 
 
 def train_reader(
@@ -124,10 +136,15 @@ def train_reader(
         seed: of the training.
         folder: of checkpoints.
     """
-    settings = FitSettings(
+    settings = _settings(steps, 60, seed)
+    fit(Reader(model, head), batches, _reader_loss, settings, folder, optimizer=_slow_eye)
+
+
+def _settings(steps: int, warmup: int, seed: int) -> FitSettings:
+    return FitSettings(
         steps=steps,
-        learning_rate=_READER_RATE,
-        warmup_steps=min(60, steps),
+        learning_rate=_RATE,
+        warmup_steps=min(warmup, steps),
         final_factor=0.02,
         weight_decay=0.02,
         betas=(0.9, 0.98),
@@ -135,7 +152,6 @@ def train_reader(
         log_every=LOG_EVERY,
         tensorboard=False,
     )
-    fit(Reader(model, head), batches, _reader_loss, settings, folder, optimizer=_slow_eye)
 
 
 def _slow_eye(reader: nn.Module) -> torch.optim.Optimizer:
@@ -144,7 +160,7 @@ def _slow_eye(reader: nn.Module) -> torch.optim.Optimizer:
     for name, parameter in reader.named_parameters():
         groups[".vision_tower." in name].append(parameter)
     return torch.optim.AdamW(
-        [{"params": groups[True], "lr": _TOWER_RATE}, {"params": groups[False], "lr": _READER_RATE}],
+        [{"params": groups[True], "lr": _TOWER_RATE}, {"params": groups[False], "lr": _RATE}],
         betas=(0.9, 0.98),
         weight_decay=0.02,
     )
