@@ -46,7 +46,7 @@ report: $(STAMP) ## make runs/<id>/index.html again
 # `notebooks/conftest.py` says which notebooks go on from another and stay in one process.
 test: lint ## lint, package tests, notebook tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
-	OMP_NUM_THREADS=1 $(NBVAL) notebooks --numprocesses $(JOBS) --dist loadscope
+	OMP_NUM_THREADS=1 $(NBVAL) notebooks --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 
 lint: $(STAMP) ## ruff over package and notebooks, mypy over the package
 	$(BIN)/ruff check .
