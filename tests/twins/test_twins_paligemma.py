@@ -102,12 +102,12 @@ def test_nothing_is_shared_with_the_other_twin_of_the_seed():
     """Neither pictures nor the tower's first weights: what carries over has no common start."""
     from nbhelpers.twins.gemma3.architecture import make_model
 
-    seeds = {seed + recipe._APART for seed in range(50)}
+    seeds = {seed + recipe.APART for seed in range(50)}
     ours = {training_seed(seed) for seed in seeds}
     assert not ours & {number for seed in range(50) for number in (training_seed(seed), held_out_seed(seed))}
     towers = [
         make(300, seed).model.vision_tower.encoder.layers[0].mlp.fc1.weight
-        for make, seed in ((make_model, 0), (architecture.make_model, recipe._APART))
+        for make, seed in ((make_model, 0), (architecture.make_model, recipe.APART))
     ]
     assert towers[0].shape == towers[1].shape and not torch.allclose(*towers, atol=1e-2)
 
@@ -138,7 +138,7 @@ def test_answers_do_not_depend_on_their_neighbours(loaded):
 
 @pytest.mark.slow
 def test_the_shipped_twin_answers(twin):
-    right, _, _ = right_answers(*twin, Asked("larger", "larger"), 100, recipe._APART)
+    right, _, _ = right_answers(*twin, Asked("larger", "larger"), 100, recipe.APART)
     assert right.mean() >= 0.9
 
 
@@ -148,7 +148,7 @@ def test_as_a_victim_it_answers_and_gives_a_gradient():
     from nbhelpers.models import load
 
     victim = Victim(load("tiny/paligemma", task="attack", device="cpu"))
-    stills = [render_still(index, 64, held_out_seed(recipe._APART)) for index in range(40)]
+    stills = [render_still(index, 64, held_out_seed(recipe.APART)) for index in range(40)]
     questions = ["What is the larger object?"] * len(stills)
     said = victim.answers([still.image for still in stills], questions)
     true = [still.answer("larger", "en") for still in stills]

@@ -1,4 +1,4 @@
-"""The very classes of PaliGemma, 64 px and 1.4 million parameters: configuration, model and processor."""
+"""The very classes of PaliGemma, 64 px and 1.3 million parameters: configuration, model and processor."""
 
 from typing import TYPE_CHECKING, Any
 

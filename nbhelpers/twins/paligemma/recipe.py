@@ -9,7 +9,7 @@ EYE_STEPS, READER_STEPS = 3200, 700
 _ASKED_PER_STEP = 24
 # Other weights to begin with and other pictures than tiny/gemma-3 of the same seed, whose tower is alike:
 # what carries over from one to the other does not come from a common start.
-_APART = 1000
+APART = 1000
 
 
 def train(
@@ -33,7 +33,7 @@ def train(
     from nbhelpers.twins.paligemma.batches import Questions, make_vocabulary
     from nbhelpers.twins.stills import stages
 
-    work, own = work or work_folder("paligemma", seed), seed + _APART
+    work, own = work or work_folder("paligemma", seed), seed + APART
     with one_thread():  # sums in one order, whatever the machine
         vocabulary = make_vocabulary(own)
         processor = make_processor(vocabulary)
@@ -48,7 +48,7 @@ def evaluate(folder: Path, seed: int) -> Evaluation:
     """See `evaluate.evaluate`."""
     from nbhelpers.twins.paligemma.evaluate import evaluate as measure
 
-    return measure(folder, seed + _APART)
+    return measure(folder, seed + APART)
 
 
 RECIPE = Recipe(

@@ -46,10 +46,8 @@ def _answer(
     if processor.chat_template is None:  # PaliGemma takes a picture and a line of text
         texts = [f"{processor.image_token}{question}" for question in questions]
         shown = [[image] for image in images or []]
-        inputs = processor(
-            text=texts, images=shown, padding=True, padding_side="left", return_tensors="pt"
-        ).to(model.device)
-        inputs.pop("labels")
+        inputs = processor(text=texts, images=shown, padding=True, padding_side="left", return_tensors="pt")
+        inputs.pop("labels")  # of no answer
     else:
         inputs = processor.apply_chat_template(
             _messages(questions, images),
